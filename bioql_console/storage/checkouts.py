@@ -1,0 +1,123 @@
+"""Checkout links."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, or_, select, update
+
+from bioql_console.domain.checkout import CheckoutLink, CheckoutState
+from bioql_console.domain.paging import CheckoutQuery, Cursor, Page
+from bioql_console.storage.statements import like_literal
+from bioql_console.storage.tables import checkouts, users
+
+
+class Checkouts:
+    """Every link that was ever asked for."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, link: CheckoutLink) -> None:
+        """Store a link before Stripe is asked for it, so that a crash leaves a trace to finish."""
+        self._connection.execute(
+            checkouts.insert().values(
+                reference=link.reference,
+                user_id=link.user_id,
+                amount_cents=link.amount_cents,
+                balance_version=link.balance_version,
+                state=link.state.value,
+                created_ms=link.created_ms,
+                operator=link.operator,
+            )
+        )
+
+    def opened(self, reference: str, session_id: str, url: str, expires_ms: int) -> None:
+        """Stripe answered. An event may have been faster; its state stays."""
+        self._connection.execute(
+            update(checkouts)
+            .where(checkouts.c.reference == reference)
+            .values(session_id=session_id, url=url, expires_ms=expires_ms)
+        )
+        self._connection.execute(
+            update(checkouts)
+            .where(checkouts.c.reference == reference, checkouts.c.state == CheckoutState.CREATING.value)
+            .values(state=CheckoutState.OPEN.value)
+        )
+
+    def set_state(
+        self, reference: str, state: CheckoutState, *, session_id: str = "", payment_intent: str = ""
+    ) -> None:
+        """Follow Stripe. A paid link stays paid, whatever arrives late."""
+        values: dict[str, object] = {"state": state.value}
+        if session_id:
+            values["session_id"] = session_id
+        if payment_intent:
+            values["payment_intent"] = payment_intent
+        if state not in (CheckoutState.OPEN, CheckoutState.CREATING):
+            values["url"] = ""
+        self._connection.execute(
+            update(checkouts)
+            .where(checkouts.c.reference == reference, checkouts.c.state != CheckoutState.PAID.value)
+            .values(**values)
+        )
+
+    def by_reference(self, reference: str) -> CheckoutLink | None:
+        return self._one(checkouts.c.reference == reference)
+
+    def by_session(self, session_id: str) -> CheckoutLink | None:
+        return self._one(checkouts.c.session_id == session_id)
+
+    def by_payment(self, payment_intent: str) -> CheckoutLink | None:
+        return self._one(checkouts.c.payment_intent == payment_intent)
+
+    def unfinished(self, user_id: int | None = None) -> list[CheckoutLink]:
+        """Links that are open or whose creation was cut off, of one user or of all; newest first."""
+        states = (CheckoutState.CREATING.value, CheckoutState.OPEN.value)
+        statement = _select().where(checkouts.c.state.in_(states)).order_by(checkouts.c.id.desc())
+        if user_id is not None:
+            statement = statement.where(checkouts.c.user_id == user_id)
+        return [_link(row) for row in self._connection.execute(statement)]
+
+    def page(self, query: CheckoutQuery, after: Cursor | None, limit: int) -> Page[CheckoutLink]:
+        """Newest first."""
+        statement = _select().order_by(checkouts.c.id.desc()).limit(limit + 1)
+        if query.states:
+            statement = statement.where(checkouts.c.state.in_(query.states))
+        if query.user_id is not None:
+            statement = statement.where(checkouts.c.user_id == query.user_id)
+        if query.text.strip():
+            pattern = like_literal(query.text.strip())
+            columns = (users.c.name, checkouts.c.session_id, checkouts.c.payment_intent)
+            statement = statement.where(or_(*(column.ilike(pattern, escape="\\") for column in columns)))
+        if after is not None:
+            statement = statement.where(checkouts.c.id < after.id)
+        rows = self._connection.execute(statement).all()
+        more = Cursor(0, rows[limit - 1].id) if len(rows) > limit else None
+        return Page(tuple(_link(row) for row in rows[:limit]), more)
+
+    def _one(self, condition: ColumnElement[bool]) -> CheckoutLink | None:
+        row = self._connection.execute(
+            _select().where(condition).order_by(checkouts.c.id.desc()).limit(1)
+        ).one_or_none()
+        return None if row is None else _link(row)
+
+
+def _select() -> Any:
+    return select(checkouts, users.c.name.label("user_name")).join(users, users.c.id == checkouts.c.user_id)
+
+
+def _link(row: Row[tuple[object, ...]]) -> CheckoutLink:
+    values = row._mapping
+    return CheckoutLink(
+        reference=values["reference"],
+        user_id=values["user_id"],
+        amount_cents=values["amount_cents"],
+        balance_version=values["balance_version"],
+        state=CheckoutState(values["state"]),
+        created_ms=values["created_ms"],
+        expires_ms=values["expires_ms"],
+        session_id=values["session_id"] or "",
+        url=values["url"],
+        payment_intent=values["payment_intent"],
+        operator=values["operator"],
+        user_name=values["user_name"],
+    )

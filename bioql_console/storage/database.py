@@ -1,0 +1,175 @@
+"""Opening a database and running transactions on it."""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from bioql_console.domain.errors import OperatorError
+from bioql_console.storage import migrate
+from bioql_console.storage.unit_of_work import UnitOfWork
+
+BUSY_TIMEOUT_MS = 5_000
+
+
+def sqlite_url(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+class Database:
+    """One ledger. Safe to use from several threads: each transaction takes a connection of its own.
+
+    Args:
+        url: SQLAlchemy URL; SQLite or PostgreSQL (`postgresql+psycopg://…`).
+        now_ms: The clock for what the database records of itself.
+    """
+
+    def __init__(self, url: str, now_ms: Callable[[], int]) -> None:
+        self.url = make_url(url)
+        self._now_ms = now_ms
+        self._engine = _engine(url)
+
+    @property
+    def path(self) -> Path | None:
+        """The SQLite file, None for PostgreSQL."""
+        return Path(self.url.database) if self._is_sqlite and self.url.database else None
+
+    @property
+    def _is_sqlite(self) -> bool:
+        return self.url.get_backend_name() == "sqlite"
+
+    @property
+    def words(self) -> str:
+        """Kind and place, without a password, for the status bar."""
+        return "SQLite" if self._is_sqlite else f"PostgreSQL · {self.url.host or 'local'}/{self.url.database}"
+
+    def open(self, backups: Path) -> None:
+        """Create or upgrade the schema; the old file is copied to `backups` first.
+
+        Raises:
+            OperatorError: `db.too_new`, `db.corrupt`, `db.read_only`, `db.missing`, … Nothing is changed then.
+        """
+        if self.path is not None:
+            _prepare_file(self.path)
+        with explained(self.words):
+            migrate.upgrade(self._engine, self.path, backups, self._now_ms())
+
+    def open_existing(self) -> None:
+        """For commands that only read: the database must be there and of this version.
+
+        Raises:
+            OperatorError: as `open`, and `db.absent` when there is none.
+        """
+        if self.path is not None and not self.path.exists():
+            raise OperatorError(
+                f"There is no database at {self.path}.",
+                fix="Start the console or `serve` once, or name another --data-dir.",
+                code="db.absent",
+            )
+        with explained(self.words):
+            migrate.require_current(self._engine)
+
+    @contextmanager
+    def read(self) -> Iterator[UnitOfWork]:
+        """A consistent snapshot; waits for no writer."""
+        with self._transaction(write=False) as connection:
+            yield UnitOfWork(connection, self._now_ms)
+
+    @contextmanager
+    def write(self) -> Iterator[UnitOfWork]:
+        """A transaction that holds the write lock from its start. Leaving without `commit()` undoes everything."""
+        with self._transaction(write=True) as connection:
+            yield UnitOfWork(connection, self._now_ms)
+
+    @contextmanager
+    def _transaction(self, *, write: bool) -> Iterator[Connection]:
+        with explained(self.words), self._engine.connect() as connection:
+            yield connection.execution_options(bioql_write=write)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    # Parameters hold names, e-mails and key hashes; they have no place in an error's text.
+    engine = create_engine(url, hide_parameters=True, pool_pre_ping=not url.startswith("sqlite"))
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _on_sqlite_connect)
+        event.listen(engine, "begin", _on_sqlite_begin)
+    return engine
+
+
+def _on_sqlite_connect(raw: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+    # The driver's own transactions start late and leave DDL outside; we begin ourselves.
+    raw.isolation_level = None
+    cursor = raw.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _on_sqlite_begin(connection: Connection) -> None:
+    write = connection.get_execution_options().get("bioql_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _prepare_file(path: Path) -> None:
+    """Make a new file private from its first byte; refuse what is no database instead of writing over it."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.exists():
+        if path.stat().st_size == 0:
+            raise OperatorError(
+                f"{path.name} is empty: it was cut off or never finished.",
+                fix="Restore the newest copy from the backups folder, or delete the empty file to start afresh.",
+                code="db.empty",
+            )
+        return
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        # SQLite treats a file of zero bytes as new; ours gets its header here, so that zero bytes mean damage.
+        with sqlite3.connect(path) as raw:
+            raw.execute("PRAGMA journal_mode = WAL")
+            raw.execute("PRAGMA user_version = 1")
+        raw.close()
+    except (OSError, sqlite3.Error) as error:
+        raise OperatorError(
+            f"The database can't be created in {path.parent}.",
+            fix="Check that the folder exists, is yours and has space, or choose another --data-dir.",
+            code="db.cannot_create",
+        ) from error
+
+
+_KNOWN = (
+    ("locked", "db.locked", "Another program holds the database for too long.", "Close the other program, then retry."),
+    ("full", "db.full", "The disk is full; nothing was changed.", "Free some space, then retry."),
+    ("readonly", "db.read_only", "The database can only be read.", "Check the file's owner and permissions."),
+    ("malformed", "db.corrupt", "The database file is damaged.", "Restore the newest copy from the backups folder."),
+    ("not a database", "db.corrupt", "The file is no database.", "Restore the newest copy from the backups folder."),
+    ("disk i/o", "db.io", "The disk failed while reading or writing.", "Check the disk, then retry."),
+    ("unable to open", "db.missing", "The database can't be opened.", "Check that its folder exists and is yours."),
+    ("connect", "db.unreachable", "The database server does not answer.", "Check its address and that it runs."),
+)
+
+
+@contextmanager
+def explained(words: str) -> Iterator[None]:
+    """Turn what the world did to the database into an OperatorError; anything else is a bug and passes."""
+    try:
+        yield
+    except DBAPIError as error:
+        text = str(error.orig).lower()
+        for part, code, what, fix in _KNOWN:
+            if part in text:
+                raise OperatorError(f"{what} ({words})", fix=fix, code=code) from error
+        if error.connection_invalidated:
+            raise OperatorError(
+                f"The connection to the database broke. ({words})", fix="Retry.", code="db.unreachable"
+            ) from error
+        raise

@@ -1,0 +1,99 @@
+"""The Overview's figures, from one snapshot."""
+
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from bioql_console.domain.ageing import DAY_MS
+from bioql_console.domain.ledger import Account, EntryKind
+from bioql_console.domain.outbox import MessageState
+from bioql_console.domain.overview import Figure, Figures
+from bioql_console.domain.webhooks import EventState
+from bioql_console.storage.receivables import Receivables
+from bioql_console.storage.tables import balances, inbox, journal_entries, outbox, postings, usage, users
+
+DAYS = 30
+
+
+class FiguresReader:
+    """Sums for the headline tiles."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def read(self, now_ms: int, terms_days: int) -> Figures:
+        today = now_ms - now_ms % DAY_MS
+        since = today - (DAYS - 1) * DAY_MS
+        aged = Receivables(self._connection).ageing(now_ms, terms_days)
+        overdue = [balance.overdue_micros for balance in aged if balance.overdue_micros]
+        owed_by_day = self._owed_by_day(since)
+        return Figures(
+            outstanding_micros=Figure(sum(balance.total_micros for balance in aged), len(aged), owed_by_day),
+            overdue_micros=Figure(sum(overdue), len(overdue), ()),
+            paid_micros=self._paid(since),
+            shots=self._shots(since),
+            users=self._scalar(select(func.count()).select_from(users)),
+            users_without_customer=self._scalar(
+                select(func.count()).select_from(users).where(users.c.stripe_customer_id.is_(None))
+            ),
+            events_needing_attention=self._scalar(
+                select(func.count()).select_from(inbox).where(inbox.c.state == EventState.QUARANTINED.value)
+            ),
+            outbox_waiting=self._messages(MessageState.WAITING),
+            outbox_refused=self._messages(MessageState.REFUSED),
+            as_of_ms=now_ms,
+        )
+
+    def _owed_by_day(self, since: int) -> tuple[int, ...]:
+        """What was owed at the end of each of the last days, oldest first."""
+        changes = self._by_day(
+            select(_day(postings.c.effective_ms), func.sum(postings.c.micros)).where(
+                postings.c.account == Account.RECEIVABLE.value, postings.c.effective_ms >= since
+            ),
+            postings.c.effective_ms,
+        )
+        owed_now = self._scalar(select(func.coalesce(func.sum(balances.c.receivable_micros), 0)))
+        history = []
+        for day in range(DAYS - 1, -1, -1):
+            history.append(owed_now)
+            owed_now -= changes.get(since + day * DAY_MS, 0)
+        return tuple(reversed(history))
+
+    def _paid(self, since: int) -> Figure:
+        conditions = (
+            journal_entries.c.kind == EntryKind.PAYMENT.value,
+            journal_entries.c.effective_ms >= since,
+            postings.c.account == Account.STRIPE_CLEARING.value,
+        )
+        joined = postings.join(journal_entries, journal_entries.c.id == postings.c.entry_id)
+        by_day = self._by_day(
+            select(_day(journal_entries.c.effective_ms), func.sum(postings.c.micros))
+            .select_from(joined)
+            .where(*conditions),
+            journal_entries.c.effective_ms,
+        )
+        count = self._scalar(select(func.count()).select_from(joined).where(*conditions))
+        return Figure(sum(by_day.values()), count, _history(by_day, since))
+
+    def _shots(self, since: int) -> Figure:
+        recent = (usage.c.at_ms >= since, usage.c.succeeded)
+        by_day = self._by_day(select(_day(usage.c.at_ms), func.sum(usage.c.shots)).where(*recent), usage.c.at_ms)
+        backends = self._scalar(select(func.count(usage.c.backend.distinct())).where(*recent))
+        return Figure(sum(by_day.values()), backends, _history(by_day, since))
+
+    def _messages(self, state: MessageState) -> int:
+        return self._scalar(select(func.count()).select_from(outbox).where(outbox.c.state == state.value))
+
+    def _by_day(self, statement: Any, at_ms: Any) -> dict[int, int]:
+        return {int(day): int(total) for day, total in self._connection.execute(statement.group_by(_day(at_ms)))}
+
+    def _scalar(self, statement: Any) -> int:
+        return int(self._connection.execute(statement).scalar_one())
+
+
+def _day(at_ms: Any) -> Any:
+    return at_ms - at_ms % DAY_MS
+
+
+def _history(by_day: dict[int, int], since: int) -> tuple[int, ...]:
+    return tuple(by_day.get(since + day * DAY_MS, 0) for day in range(DAYS))

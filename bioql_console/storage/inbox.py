@@ -1,0 +1,144 @@
+"""The durable inbox of Stripe events."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, Row, func, or_, select, update
+
+from bioql_console.domain.paging import Cursor, EventQuery, Page
+from bioql_console.domain.webhooks import EventSource, EventState, InboxEvent, Outcome, ReceivedEvent
+from bioql_console.storage.statements import insert, like_literal
+from bioql_console.storage.tables import inbox, users
+
+
+class Inbox:
+    """Events in order of arrival, each once, whatever became of it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, events: Sequence[ReceivedEvent]) -> None:
+        """Store events; one that is known already only counts as delivered once more."""
+        statement = insert(self._connection, inbox)
+        statement = statement.on_conflict_do_update(
+            index_elements=["event_id"], set_={"deliveries": inbox.c.deliveries + 1}
+        )
+        self._connection.execute(
+            statement,
+            [
+                {
+                    "event_id": event.id,
+                    "type": event.type,
+                    "api_version": event.api_version,
+                    "livemode": event.livemode,
+                    "created_ms": event.created_ms,
+                    "received_ms": event.received_ms,
+                    "source": event.source.value,
+                    "signature": event.signature,
+                    "body": event.body,
+                    "state": EventState.RECEIVED.value,
+                }
+                for event in events
+            ],
+        )
+
+    def waiting(self, limit: int) -> list[ReceivedEvent]:
+        """Events that are stored but not applied yet, in order of arrival."""
+        rows = self._connection.execute(
+            select(inbox).where(inbox.c.state == EventState.RECEIVED.value).order_by(inbox.c.sequence).limit(limit)
+        )
+        return [_received(row) for row in rows]
+
+    def get(self, event_id: str) -> ReceivedEvent | None:
+        row = self._connection.execute(select(inbox).where(inbox.c.event_id == event_id)).one_or_none()
+        return None if row is None else _received(row)
+
+    def settle(self, event_id: str, outcome: Outcome, at_ms: int) -> bool:
+        """Record what an event came to. False if another worker was faster."""
+        changed = self._connection.execute(
+            update(inbox)
+            .where(inbox.c.event_id == event_id, inbox.c.state == EventState.RECEIVED.value)
+            .values(
+                state=outcome.state.value,
+                reason=outcome.reason,
+                object_id=outcome.object_id,
+                user_id=outcome.user_id,
+                amount_micros=outcome.amount_micros,
+                applied_ms=at_ms,
+            )
+        )
+        return changed.rowcount == 1
+
+    def reopen(self, event_id: str) -> bool:
+        """Let a quarantined event be tried again. False if it was not quarantined."""
+        changed = self._connection.execute(
+            update(inbox)
+            .where(inbox.c.event_id == event_id, inbox.c.state == EventState.QUARANTINED.value)
+            .values(state=EventState.RECEIVED.value, reason="", applied_ms=None)
+        )
+        return changed.rowcount == 1
+
+    def page(self, query: EventQuery, after: Cursor | None, limit: int) -> Page[InboxEvent]:
+        """Newest first."""
+        statement = (
+            select(inbox, users.c.name.label("user_name"))
+            .outerjoin(users, users.c.id == inbox.c.user_id)
+            .order_by(inbox.c.sequence.desc())
+            .limit(limit + 1)
+        )
+        if query.attention:
+            statement = statement.where(inbox.c.state == EventState.QUARANTINED.value)
+        if query.types:
+            statement = statement.where(
+                or_(*(inbox.c.type.startswith(start, autoescape=True) for start in query.types))
+            )
+        if query.text.strip():
+            pattern = like_literal(query.text.strip())
+            columns = (inbox.c.event_id, inbox.c.type, inbox.c.object_id, users.c.name)
+            statement = statement.where(or_(*(column.ilike(pattern, escape="\\") for column in columns)))
+        if after is not None:
+            statement = statement.where(inbox.c.sequence < after.id)
+        rows = self._connection.execute(statement).all()
+        more = Cursor(0, rows[limit - 1].sequence) if len(rows) > limit else None
+        return Page(tuple(_listed(row) for row in rows[:limit]), more)
+
+    def counts(self) -> dict[EventState, int]:
+        rows = self._connection.execute(select(inbox.c.state, func.count()).group_by(inbox.c.state))
+        return {EventState(state): count for state, count in rows}
+
+    def last_received_ms(self) -> int | None:
+        return self._connection.execute(select(func.max(inbox.c.received_ms))).scalar()
+
+
+def _received(row: Row[tuple[object, ...]]) -> ReceivedEvent:
+    values = row._mapping
+    return ReceivedEvent(
+        id=values["event_id"],
+        type=values["type"],
+        body=bytes(values["body"]),
+        created_ms=values["created_ms"],
+        received_ms=values["received_ms"],
+        source=EventSource(values["source"]),
+        livemode=bool(values["livemode"]),
+        api_version=values["api_version"],
+        signature=values["signature"],
+    )
+
+
+def _listed(row: Row[tuple[object, ...]]) -> InboxEvent:
+    values = row._mapping
+    applied_ms = values["applied_ms"]
+    return InboxEvent(
+        sequence=values["sequence"],
+        id=values["event_id"],
+        type=values["type"],
+        created_ms=values["created_ms"],
+        received_ms=values["received_ms"],
+        source=EventSource(values["source"]),
+        state=EventState(values["state"]),
+        reason=values["reason"],
+        took_ms=None if applied_ms is None else applied_ms - values["received_ms"],
+        object_id=values["object_id"],
+        user_id=values["user_id"],
+        user_name=values["user_name"] or "",
+        amount_micros=values["amount_micros"],
+    )

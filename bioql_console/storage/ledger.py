@@ -1,0 +1,157 @@
+"""Posting to the ledger and reading it back."""
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection, func, select, update
+
+from bioql_console.domain.ledger import PER_USER, Account, Balance, EntryKind, Fact, JournalEntry, Posting
+from bioql_console.domain.paging import Cursor, Page
+from bioql_console.domain.statements import StatementLine
+from bioql_console.storage.statements import insert
+from bioql_console.storage.tables import balances, journal_entries, postings
+
+_PER_USER = [account.value for account in PER_USER]
+
+
+class Ledger:
+    """Append-only: entries are posted or reversed, never changed."""
+
+    def __init__(self, connection: Connection, now_ms: Callable[[], int]) -> None:
+        self._connection = connection
+        self._now_ms = now_ms
+
+    def balance(self, user_id: int) -> Balance:
+        """The user's balance, locked until the transaction ends.
+
+        Raises:
+            LookupError: no such user.
+        """
+        row = self._connection.execute(
+            select(balances).where(balances.c.user_id == user_id).with_for_update()
+        ).one_or_none()
+        if row is None:
+            raise LookupError(f"user {user_id} has no balance")
+        return Balance(row.receivable_micros, row.credit_micros, row.version)
+
+    def post(self, fact: Fact) -> bool:
+        """Post a fact about a user, once.
+
+        Returns:
+            True if it was posted; False if the same kind and source had been posted before.
+        """
+        return self.post_entry(fact.entry(self.balance(fact.user_id))) is not None
+
+    def post_entry(self, entry: JournalEntry) -> int | None:
+        """Post a balanced entry, once. Returns its id, or None if its kind and source had been posted before."""
+        entry_id: int | None = self._connection.execute(
+            insert(self._connection, journal_entries)
+            .values(
+                kind=entry.kind.value,
+                source_type=entry.source_type,
+                source_id=entry.source_id,
+                effective_ms=entry.effective_ms,
+                recorded_ms=self._now_ms(),
+                operator=entry.operator,
+                memo=entry.memo,
+                currency=entry.currency,
+                reverses=entry.reverses,
+            )
+            .on_conflict_do_nothing(index_elements=["kind", "source_type", "source_id"])
+            .returning(journal_entries.c.id)
+        ).scalar()
+        if entry_id is None:
+            return None
+        rows = [
+            {
+                "entry_id": entry_id,
+                "account": posting.account.value,
+                "user_id": posting.user_id,
+                "micros": posting.micros,
+                "effective_ms": entry.effective_ms,
+            }
+            for posting in entry.postings
+        ]
+        self._connection.execute(postings.insert(), rows)
+        for user_id in {posting.user_id for posting in entry.postings if posting.user_id is not None}:
+            self._move_balance(user_id, entry.postings)
+        return entry_id
+
+    def _move_balance(self, user_id: int, moved: tuple[Posting, ...]) -> None:
+        def change(account: Account) -> int:
+            return sum(p.micros for p in moved if p.user_id == user_id and p.account is account)
+
+        self._connection.execute(
+            update(balances)
+            .where(balances.c.user_id == user_id)
+            .values(
+                receivable_micros=balances.c.receivable_micros + change(Account.RECEIVABLE),
+                credit_micros=balances.c.credit_micros + change(Account.CUSTOMER_CREDIT),
+                version=balances.c.version + 1,
+            )
+        )
+
+    def statement(self, user_id: int, after: Cursor | None, limit: int) -> Page[StatementLine]:
+        """A user's entries, newest first, each with the balance right after it (owed minus credit)."""
+        touched = (
+            select(postings.c.entry_id, func.sum(postings.c.micros).label("micros"))
+            .where(postings.c.user_id == user_id, postings.c.account.in_(_PER_USER))
+            .group_by(postings.c.entry_id)
+            .subquery()
+        )
+        # Running totals over one user's own entries; a user has thousands, not millions.
+        lines = (
+            select(
+                journal_entries,
+                touched.c.micros,
+                func.sum(touched.c.micros).over(order_by=journal_entries.c.id).label("after_micros"),
+            )
+            .join(touched, touched.c.entry_id == journal_entries.c.id)
+            .subquery()
+        )
+        statement = select(lines).order_by(lines.c.id.desc()).limit(limit + 1)
+        if after is not None:
+            statement = statement.where(lines.c.id < after.id)
+        rows = self._connection.execute(statement).all()
+        found = tuple(
+            StatementLine(
+                entry_id=row.id,
+                kind=EntryKind(row.kind),
+                effective_ms=row.effective_ms,
+                recorded_ms=row.recorded_ms,
+                memo=row.memo,
+                operator=row.operator,
+                micros=int(row.micros),
+                after_micros=int(row.after_micros),
+                source_type=row.source_type,
+                source_id=row.source_id,
+            )
+            for row in rows[:limit]
+        )
+        return Page(found, Cursor(0, found[-1].entry_id) if len(rows) > limit else None)
+
+    def postings_from(self, source_type: str, source_id: str) -> list[Posting]:
+        """What a source posted, e.g. a payment intent; empty when nothing."""
+        rows = self._connection.execute(
+            select(postings)
+            .join(journal_entries, journal_entries.c.id == postings.c.entry_id)
+            .where(journal_entries.c.source_type == source_type, journal_entries.c.source_id == source_id)
+            .order_by(postings.c.id)
+        )
+        return [Posting(Account(row.account), row.micros, row.user_id) for row in rows]
+
+    def posted_micros(self, kind: EntryKind, source_type: str, source_prefix: str, account: Account) -> int:
+        """Sum already posted to an account by entries of a kind whose source id starts with a prefix.
+
+        Cumulative amounts, such as refunds of a charge, post only what is new beyond this.
+        """
+        total = self._connection.execute(
+            select(func.coalesce(func.sum(postings.c.micros), 0))
+            .join(journal_entries, journal_entries.c.id == postings.c.entry_id)
+            .where(
+                journal_entries.c.kind == kind.value,
+                journal_entries.c.source_type == source_type,
+                journal_entries.c.source_id.startswith(source_prefix, autoescape=True),
+                postings.c.account == account.value,
+            )
+        ).scalar_one()
+        return int(total)

@@ -1,0 +1,98 @@
+"""Bringing a database to this version's schema: backup first, all or nothing, never from a newer one."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, inspect, text
+
+from bioql_console.domain.errors import OperatorError
+
+# The newest migration, repeated here so that an up-to-date database starts without importing Alembic (0.3 s).
+HEAD = "0001"
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def upgrade(engine: Engine, path: Path | None, backups: Path, now_ms: int) -> None:
+    """Create or upgrade the schema in one transaction; an existing SQLite file is copied to `backups` first.
+
+    Raises:
+        OperatorError: `db.too_new`, `db.foreign`.
+    """
+    with engine.connect() as connection:
+        current = _revision(connection)
+    if current == HEAD:
+        return
+    if current is not None:
+        _refuse_unknown(current)
+        if path is not None:
+            _back_up(path, backups, current, now_ms)
+    with engine.connect().execution_options(bioql_write=True) as connection:
+        # Another process may have been faster; the write lock makes sure of it.
+        if _revision(connection) != HEAD:
+            _run(connection)
+        connection.commit()
+
+
+def require_current(engine: Engine) -> None:
+    """For readers, which never migrate.
+
+    Raises:
+        OperatorError: `db.too_new`, `db.too_old`, `db.foreign`.
+    """
+    with engine.connect() as connection:
+        current = _revision(connection)
+    if current == HEAD:
+        return
+    if current is not None:
+        _refuse_unknown(current)
+    raise OperatorError(
+        "The database is older than this version of the console.",
+        fix="Start the console or `serve` once: it makes a backup and upgrades.",
+        code="db.too_old",
+    )
+
+
+def _revision(connection: Connection) -> str | None:
+    tables = set(inspect(connection).get_table_names())
+    if "alembic_version" not in tables:
+        if tables:
+            raise OperatorError(
+                "The file is a database, but not one of this console.",
+                fix="Choose another --data-dir or --database; an existing BioQL users.db is brought in by `import`.",
+                code="db.foreign",
+            )
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _refuse_unknown(revision: str) -> None:
+    from alembic.script import ScriptDirectory
+    from alembic.util.exc import CommandError
+
+    try:
+        ScriptDirectory(str(MIGRATIONS)).get_revision(revision)
+    except CommandError as error:
+        raise OperatorError(
+            f"The database was written by a newer console (schema {revision}, this one knows {HEAD}).",
+            fix="Update this console; nothing was changed.",
+            code="db.too_new",
+        ) from error
+
+
+def _back_up(path: Path, backups: Path, revision: str, now_ms: int) -> None:
+    backups.mkdir(mode=0o700, parents=True, exist_ok=True)
+    target = backups / f"{path.stem}-{revision}-{now_ms}.db"
+    target.touch(mode=0o600)
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as copy:
+        source.backup(copy)
+
+
+def _run(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,214 @@
+"""Every table. Money is micros, time is milliseconds since the epoch (UTC), both as 64-bit integers."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite gives automatic ids to INTEGER keys only; PostgreSQL needs 64 bits said out loud.
+Id = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _user() -> ForeignKey:
+    return ForeignKey("users.id")
+
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("email", Text, nullable=False, unique=True),
+    Column("plan", String(20), nullable=False),
+    Column("key_sha256", String(64), nullable=False, unique=True),
+    Column("key_hint", String(40), nullable=False),
+    Column("stripe_customer_id", Text, unique=True),
+    Column("stripe_subscription_id", Text),
+    Column("disabled", Boolean, nullable=False, server_default=false()),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("last_used_ms", BigInteger),
+    Column("version", Integer, nullable=False, server_default=text("1")),
+    Index("ix_users_name", "name", "id"),
+    Index("ix_users_plan", "plan", "id"),
+    Index("ix_users_created_ms", "created_ms", "id"),
+)
+# Two more indexes, on expressions, exist only in the migration: SQLite can't reflect those for comparison.
+
+journal_entries = Table(
+    "journal_entries",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("kind", String(30), nullable=False),
+    Column("source_type", String(30), nullable=False),
+    Column("source_id", Text, nullable=False),
+    Column("effective_ms", BigInteger, nullable=False),
+    Column("recorded_ms", BigInteger, nullable=False),
+    Column("operator", Text, nullable=False),
+    Column("memo", Text, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("reverses", Id, ForeignKey("journal_entries.id")),
+    UniqueConstraint("kind", "source_type", "source_id"),
+    Index("ix_journal_entries_kind_effective_ms", "kind", "effective_ms"),
+)
+
+postings = Table(
+    "postings",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("entry_id", Id, ForeignKey("journal_entries.id"), nullable=False, index=True),
+    Column("account", String(30), nullable=False),
+    Column("user_id", Id, _user()),
+    Column("micros", BigInteger, nullable=False),
+    Column("effective_ms", BigInteger, nullable=False),
+    # Ageing and statements read one user's charges in order without touching the entries.
+    Index("ix_postings_user_id_effective_ms", "user_id", "account", "effective_ms", "micros"),
+    Index("ix_postings_account_effective_ms", "account", "effective_ms", "micros"),
+)
+
+balances = Table(
+    "balances",
+    metadata,
+    Column("user_id", Id, _user(), primary_key=True, autoincrement=False),
+    Column("receivable_micros", BigInteger, nullable=False, server_default=text("0")),
+    Column("credit_micros", BigInteger, nullable=False, server_default=text("0")),
+    Column("version", Integer, nullable=False, server_default=text("0")),
+    Index("ix_balances_receivable_micros", "receivable_micros", "user_id"),
+)
+
+usage = Table(
+    "usage",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("usage_id", Text, nullable=False, unique=True),
+    Column("user_id", Id, _user(), nullable=False),
+    Column("backend", Text, nullable=False),
+    Column("shots", BigInteger, nullable=False),
+    Column("micros_per_shot", BigInteger, nullable=False),
+    Column("cost_micros", BigInteger, nullable=False),
+    Column("succeeded", Boolean, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Index("ix_usage_user_id_at_ms", "user_id", "at_ms"),
+    Index("ix_usage_at_ms", "at_ms"),
+)
+
+prices = Table(
+    "prices",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("pattern", Text, nullable=False),
+    Column("micros_per_shot", BigInteger, nullable=False),
+    Column("effective_ms", BigInteger, nullable=False),
+    Column("operator", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    UniqueConstraint("pattern", "effective_ms"),
+)
+
+checkouts = Table(
+    "checkouts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("reference", Text, nullable=False, unique=True),
+    Column("user_id", Id, _user(), nullable=False),
+    Column("amount_cents", BigInteger, nullable=False),
+    Column("balance_version", Integer, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger),
+    Column("session_id", Text, unique=True),
+    Column("url", Text, nullable=False, server_default=text("''")),
+    Column("payment_intent", Text, nullable=False, server_default=text("''")),
+    Column("operator", Text, nullable=False),
+    Index("ix_checkouts_user_id", "user_id", "id"),
+    Index("ix_checkouts_state", "state", "id"),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("sequence", Id, primary_key=True),
+    Column("event_id", Text, nullable=False, unique=True),
+    Column("type", Text, nullable=False),
+    Column("api_version", Text, nullable=False),
+    Column("livemode", Boolean, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("received_ms", BigInteger, nullable=False),
+    Column("source", String(10), nullable=False),
+    Column("signature", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("deliveries", Integer, nullable=False, server_default=text("1")),
+    Column("state", String(12), nullable=False),
+    Column("reason", Text, nullable=False, server_default=text("''")),
+    Column("object_id", Text, nullable=False, server_default=text("''")),
+    Column("user_id", Id, _user()),
+    Column("amount_micros", BigInteger),
+    Column("applied_ms", BigInteger),
+    Index("ix_inbox_state", "state", "sequence"),
+    Index("ix_inbox_object_id", "object_id"),
+    Index("ix_inbox_user_id", "user_id", "sequence"),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("key", Text, nullable=False, unique=True),
+    Column("user_id", Id, _user(), nullable=False),
+    Column("stripe_customer_id", Text, nullable=False),
+    Column("value", BigInteger, nullable=False),
+    Column("occurred_ms", BigInteger, nullable=False),
+    Column("extra", Text, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("next_attempt_ms", BigInteger, nullable=False, server_default=text("0")),
+    Column("error", Text, nullable=False, server_default=text("''")),
+    Column("sent_ms", BigInteger),
+    Index("ix_outbox_state", "state", "next_attempt_ms", "id"),
+    Index("ix_outbox_user_id", "user_id", "id"),
+)
+
+activity = Table(
+    "activity",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("operator", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("chain", String(64), nullable=False, unique=True),
+    Index("ix_activity_subject", "subject", "id"),
+)
+
+# What the ledger's invariants allow: a user is in debt or in credit, never both.
+for constraint in (
+    CheckConstraint("receivable_micros >= 0", name="owed_not_negative"),
+    CheckConstraint("credit_micros <= 0", name="credit_not_positive"),
+    CheckConstraint("receivable_micros = 0 OR credit_micros = 0", name="debt_or_credit"),
+):
+    balances.append_constraint(constraint)

@@ -1,0 +1,36 @@
+"""One transaction and the repositories that work in it."""
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection
+
+from bioql_console.storage.activity import ActivityLog
+from bioql_console.storage.checkouts import Checkouts
+from bioql_console.storage.figures import FiguresReader
+from bioql_console.storage.inbox import Inbox
+from bioql_console.storage.ledger import Ledger
+from bioql_console.storage.outbox import Outbox
+from bioql_console.storage.receivables import Receivables
+from bioql_console.storage.usage import UsageLog
+from bioql_console.storage.users import Users
+from bioql_console.storage.verify import Verifier
+
+
+class UnitOfWork:
+    """Everything done through one of these is committed together, or not at all."""
+
+    def __init__(self, connection: Connection, now_ms: Callable[[], int]) -> None:
+        self._connection = connection
+        self.users = Users(connection)
+        self.ledger = Ledger(connection, now_ms)
+        self.receivables = Receivables(connection)
+        self.usage = UsageLog(connection)
+        self.checkouts = Checkouts(connection)
+        self.inbox = Inbox(connection)
+        self.outbox = Outbox(connection)
+        self.activity = ActivityLog(connection, now_ms)
+        self.figures = FiguresReader(connection)
+        self.verifier = Verifier(connection)
+
+    def commit(self) -> None:
+        self._connection.commit()

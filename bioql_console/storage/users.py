@@ -1,0 +1,177 @@
+"""Users: look-ups, the keyset-paged list, and edits."""
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
+
+from bioql_console.domain.ledger import Balance
+from bioql_console.domain.paging import Cursor, Page, UserQuery
+from bioql_console.domain.users import ApiKey, NewUser, Plan, User
+from bioql_console.storage.statements import insert, like_literal
+from bioql_console.storage.tables import balances, users
+
+# Beyond this many hits a term is common, and walking the sort order finds a page sooner than the search index.
+COMMON_TERM = 2_000
+
+SORT_KEYS: dict[str, ColumnElement[str] | ColumnElement[int]] = {
+    "name": users.c.name,
+    "email": users.c.email,
+    "plan": users.c.plan,
+    "created": users.c.created_ms,
+    "owed": balances.c.receivable_micros,
+    "customer": func.coalesce(users.c.stripe_customer_id, literal_column("''")),
+    "seen": func.coalesce(users.c.last_used_ms, literal_column("0")),
+}
+
+
+class Users:
+    """The users of one database."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, user: NewUser) -> User | None:
+        """The stored user, or None when the e-mail address is taken."""
+        user_id = self._connection.execute(
+            insert(self._connection, users)
+            .values(
+                name=user.name,
+                email=user.email,
+                plan=user.plan.value,
+                key_sha256=user.key.sha256,
+                key_hint=user.key.hint,
+                stripe_customer_id=user.stripe_customer_id,
+                stripe_subscription_id=user.stripe_subscription_id,
+                created_ms=user.created_ms,
+            )
+            .on_conflict_do_nothing(index_elements=["email"])
+            .returning(users.c.id)
+        ).scalar()
+        if user_id is None:
+            return None
+        self._connection.execute(balances.insert().values(user_id=user_id))
+        return self.get(user_id)
+
+    def get(self, user_id: int) -> User | None:
+        return self._one(users.c.id == user_id)
+
+    def by_key(self, sha256: str) -> User | None:
+        return self._one(users.c.key_sha256 == sha256)
+
+    def by_email(self, email: str) -> User | None:
+        return self._one(users.c.email == email)
+
+    def by_customer(self, stripe_customer_id: str) -> User | None:
+        return self._one(users.c.stripe_customer_id == stripe_customer_id)
+
+    def _one(self, condition: ColumnElement[bool]) -> User | None:
+        row = self._connection.execute(_select().where(condition)).one_or_none()
+        return _user(row) if row is not None else None
+
+    def page(self, query: UserQuery, after: Cursor | None, limit: int) -> Page[User]:
+        """Up to `limit` users behind `after`, in the query's order."""
+        key, last = _sort_columns(query.sort)
+        statement = _select().add_columns(key.label("sort_key"))
+        for condition in self._conditions(query):
+            statement = statement.where(condition)
+        order = (key.desc(), last.desc()) if query.descending else (key.asc(), last.asc())
+        if after is not None:
+            here, there = tuple_(key, last), tuple_(bindparam(None, after.value), bindparam(None, after.id))
+            statement = statement.where(here < there if query.descending else here > there)
+        rows = self._connection.execute(statement.order_by(*order).limit(limit + 1)).all()
+        found = tuple(_user(row) for row in rows[:limit])
+        more = Cursor(rows[limit - 1].sort_key, rows[limit - 1].id) if len(rows) > limit else None
+        return Page(found, more)
+
+    def count(self, query: UserQuery, at_most: int = 10_001) -> int:
+        """How many users match, counting no further than `at_most` unless nothing narrows the list."""
+        conditions = self._conditions(query)
+        if not conditions:
+            return self._connection.execute(select(func.count()).select_from(users)).scalar_one()
+        matching = select(users.c.id).join(balances, balances.c.user_id == users.c.id).where(*conditions)
+        return self._connection.execute(
+            select(func.count()).select_from(matching.limit(at_most).subquery())
+        ).scalar_one()
+
+    def _conditions(self, query: UserQuery) -> list[ColumnElement[bool]]:
+        conditions: list[ColumnElement[bool]] = []
+        if query.text.strip():
+            conditions.append(self._matches(query.text.strip()))
+        if query.owes:
+            conditions.append(balances.c.receivable_micros > 0)
+        if query.no_customer:
+            conditions.append(users.c.stripe_customer_id.is_(None))
+        if query.disabled:
+            conditions.append(users.c.disabled)
+        return conditions
+
+    def _matches(self, term: str) -> ColumnElement[bool]:
+        by_id = [users.c.id == int(term)] if term.isascii() and term.isdigit() and len(term) < 16 else []
+        if len(term) >= 3 and self._connection.dialect.name == "sqlite":
+            phrase = '"' + term.replace('"', '""') + '"'
+            hits = text("SELECT rowid FROM users_search WHERE users_search MATCH :phrase").bindparams(phrase=phrase)
+            common = text(f"SELECT count(*) FROM ({hits.text} LIMIT {COMMON_TERM})").bindparams(phrase=phrase)
+            if self._connection.execute(common).scalar_one() < COMMON_TERM:
+                return or_(users.c.id.in_(hits), *by_id)
+        pattern = like_literal(term)
+        columns = (users.c.name, users.c.email, users.c.stripe_customer_id, users.c.key_hint)
+        return or_(*(column.ilike(pattern, escape="\\") for column in columns), *by_id)
+
+    def set_customer(self, user_id: int, stripe_customer_id: str, stripe_subscription_id: str | None = None) -> None:
+        self._edit(user_id, stripe_customer_id=stripe_customer_id, stripe_subscription_id=stripe_subscription_id)
+
+    def set_key(self, user_id: int, key: ApiKey) -> None:
+        self._edit(user_id, key_sha256=key.sha256, key_hint=key.hint)
+
+    def set_disabled(self, user_id: int, disabled: bool) -> None:
+        self._edit(user_id, disabled=disabled)
+
+    def _edit(self, user_id: int, **values: object) -> None:
+        self._connection.execute(
+            update(users).where(users.c.id == user_id).values(version=users.c.version + 1, **values)
+        )
+
+    def touch(self, user_id: int, at_ms: int) -> None:
+        """Remember that the user's key was used."""
+        self._connection.execute(update(users).where(users.c.id == user_id).values(last_used_ms=at_ms))
+
+
+def _sort_columns(sort: str) -> tuple[ColumnElement[str] | ColumnElement[int], ColumnElement[int]]:
+    # Sorting by what is owed walks the index of the balances, so its tie-breaker must be theirs too.
+    return SORT_KEYS[sort], balances.c.user_id if sort == "owed" else users.c.id
+
+
+def _select() -> Select[tuple[object, ...]]:
+    return select(
+        users, balances.c.receivable_micros, balances.c.credit_micros, balances.c.version.label("balance_version")
+    ).join(balances, and_(balances.c.user_id == users.c.id))
+
+
+def _user(row: Row[tuple[object, ...]]) -> User:
+    values = row._mapping
+    return User(
+        id=values["id"],
+        name=values["name"],
+        email=values["email"],
+        plan=Plan(values["plan"]),
+        key_hint=values["key_hint"],
+        stripe_customer_id=values["stripe_customer_id"],
+        stripe_subscription_id=values["stripe_subscription_id"],
+        disabled=bool(values["disabled"]),
+        created_ms=values["created_ms"],
+        last_used_ms=values["last_used_ms"],
+        version=values["version"],
+        balance=Balance(values["receivable_micros"], values["credit_micros"], values["balance_version"]),
+    )
