@@ -1,0 +1,58 @@
+"""Which Stripe the core talks to right now; credentials may arrive, change or be missing while it runs."""
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from bioql_console.domain.environment import Environment
+from bioql_console.domain.errors import OperatorError
+
+if TYPE_CHECKING:
+    from bioql_console.services.stripe_gateway import StripeGateway
+
+
+class StripeAccess:
+    """Holds the gateway for the active environment, made when it is first needed.
+
+    Args:
+        secret_key: Reads the key from where it is kept; None when there is none. May raise OperatorError.
+        base: Address of the sandbox; None for Stripe itself.
+    """
+
+    def __init__(self, environment: Environment, secret_key: Callable[[], str | None], base: str | None) -> None:
+        self.environment = environment
+        self.base = base
+        self._secret_key = secret_key
+        self._lock = threading.Lock()
+        self._gateway: StripeGateway | None = None
+
+    @property
+    def enabled(self) -> bool:
+        """Whether there is a key; what the start-up report calls "Stripe Integration: Enabled"."""
+        return self._secret_key() is not None
+
+    def gateway(self) -> "StripeGateway":
+        """The gateway.
+
+        Raises:
+            OperatorError: `stripe.disabled` when there is no key; whatever the keychain raises.
+        """
+        with self._lock:
+            if self._gateway is None:
+                key = self._secret_key()
+                if key is None:
+                    raise OperatorError(
+                        f"Stripe is off: there is no {self.environment.word} secret key.",
+                        fix="Enter the key in Settings › Credentials.",
+                        code="stripe.disabled",
+                    )
+                # Importing Stripe's SDK takes a quarter of a second; the first call pays, not the start.
+                from bioql_console.services.stripe_gateway import StripeGateway
+
+                self._gateway = StripeGateway(key, self.environment, base=self.base)
+            return self._gateway
+
+    def forget(self) -> None:
+        """Drop the client, e.g. because the key was replaced."""
+        with self._lock:
+            self._gateway = None
