@@ -1,0 +1,105 @@
+"""Everything a window works with, for one environment: built by the composition root, used by the pages."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from bioql_console.domain.environment import Environment
+from bioql_console.services.changes import Changes
+from bioql_console.services.ports import Store
+from bioql_console.services.stripe_access import StripeAccess
+
+if TYPE_CHECKING:
+    from bioql_console.services.checkout_links import CheckoutLinks
+    from bioql_console.services.credentials import Credentials
+    from bioql_console.services.doctor import Doctor
+    from bioql_console.services.external_server import ExternalServer
+    from bioql_console.services.listener import ListenerStatus
+    from bioql_console.services.meter_setup import MeterSetup
+    from bioql_console.services.outbox_sender import OutboxSender
+    from bioql_console.services.registration import Registration
+    from bioql_console.services.replay import Replay
+    from bioql_console.services.sandbox_control import SandboxControl
+    from bioql_console.services.server_health import HealthReport
+    from bioql_console.services.usage_recording import UsageRecording
+    from bioql_console.services.user_admin import UserAdmin
+    from bioql_console.services.worker import Worker
+    from bioql_console.settings import Settings
+
+
+class LocalServer(Protocol):
+    """The embedded BioQL server with its webhook listener."""
+
+    @property
+    def running(self) -> bool: ...
+    @property
+    def url(self) -> str:
+        """Where it listens, or would listen, e.g. "http://127.0.0.1:5001"."""
+        ...
+
+    @property
+    def webhook_url(self) -> str: ...
+    @property
+    def report(self) -> list[str]:
+        """The start-up report's lines; empty while it does not run."""
+        ...
+
+    def start(self) -> None:
+        """Start listening. Does nothing when it runs already.
+
+        Raises:
+            OperatorError: `port.taken`.
+        """
+        ...
+
+    def stop(self) -> None:
+        """Stop listening after the requests in hand are answered."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """Threads for what may block. The window's own thread never touches disk, network or keychain."""
+
+    database: "Worker"
+    stripe: "Worker"
+    keychain: "Worker"
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """The open console of one environment. Every call on its services may block: make it on a worker.
+
+    Args:
+        operator: Who sits here, for the activity trail.
+        sandbox: Control of the offline Stripe; None outside the Sandbox.
+        save_settings: Stores new settings; those about the environment take effect when it is opened again.
+        close: Stops everything in reverse order. Blocks until it is done.
+    """
+
+    environment: Environment
+    settings: Callable[[], "Settings"]
+    save_settings: "Callable[[Settings], None]"
+    data_dir: Path
+    operator: str
+    now_ms: Callable[[], int]
+    workers: Workers
+    store: Store
+    changes: Changes
+    credentials: "Credentials"
+    stripe: StripeAccess
+    registration: "Registration"
+    users: "UserAdmin"
+    usage: "UsageRecording"
+    checkouts: "CheckoutLinks"
+    meter: "MeterSetup"
+    outbox: "OutboxSender"
+    replay: "Replay"
+    listener: "ListenerStatus"
+    server: LocalServer
+    external: "ExternalServer"
+    health: "Callable[[str], HealthReport]"
+    doctor: "Doctor"
+    sandbox: "SandboxControl | None"
+    close: Callable[[], None]

@@ -1,0 +1,59 @@
+"""Control of the offline Stripe, for trying out what rarely happens."""
+
+from typing import Any
+
+from bioql_console.domain.errors import OperatorError
+
+
+class SandboxControl:
+    """The sandbox's own routes under `/_sandbox/`.
+
+    Args:
+        base: Address of the sandbox, e.g. "http://127.0.0.1:40123".
+    """
+
+    def __init__(self, base: str) -> None:
+        self.base = base
+
+    def advance_clock(self, seconds: int) -> dict[str, Any]:
+        """Move the sandbox's clock forward: links expire, bank debits settle."""
+        return self._call("POST", "clock", {"advance_s": seconds})
+
+    def delivery(self, **options: object) -> dict[str, Any]:
+        """How events are delivered: paused, duplicate, shuffle, delay_s."""
+        return self._call("POST", "delivery", options)
+
+    def faults(self, status: int | str | None, path: str = ".*", count: int = 1) -> dict[str, Any]:
+        """Let the next `count` API calls that match `path` fail: 429, 500, "reset" or "hang"; None ends it."""
+        return self._call("POST", "faults", {"status": status, "path": path, "count": count})
+
+    def deliveries(self) -> dict[str, Any]:
+        return self._call("GET", "deliveries")
+
+    def refund(self, payment_intent: str, amount_cents: int | None = None) -> dict[str, Any]:
+        body: dict[str, object] = {"payment_intent": payment_intent}
+        if amount_cents is not None:
+            body["amount"] = amount_cents
+        return self._call("POST", "refunds", body)
+
+    def dispute(self, payment_intent: str) -> dict[str, Any]:
+        return self._call("POST", "disputes", {"payment_intent": payment_intent})
+
+    def _call(self, method: str, route: str, body: dict[str, object] | None = None) -> dict[str, Any]:
+        import httpx  # takes a moment to import; only the laboratory needs it
+
+        try:
+            with httpx.Client(timeout=10, trust_env=False) as client:
+                answer = client.request(method, f"{self.base}/_sandbox/{route}", json=body)
+        except httpx.HTTPError as error:
+            raise OperatorError(
+                "The sandbox does not answer.",
+                fix="Restart the console; its state is kept.",
+                code="sandbox.unreachable",
+            ) from error
+        if answer.status_code >= 400:
+            raise OperatorError(
+                f"The sandbox refused this: {answer.text[:200]}", fix="Correct the values.", code="sandbox.refused"
+            )
+        found = answer.json()
+        return found if isinstance(found, dict) else {"data": found}
