@@ -1,0 +1,22 @@
+"""`bioql-console` and `python -m bioql_console`: the window at once, every other command through the command line."""
+
+import sys
+
+
+def main() -> int:
+    """Run the command in `sys.argv`; the answer is the exit code."""
+    from bioql_console.gui_options import GuiOptions, parse
+
+    options = parse(sys.argv[1:])
+    if isinstance(options, GuiOptions):
+        # The command line's libraries would take longer to import than the window to appear.
+        from bioql_console.gui import run
+
+        return run(options)
+    from bioql_console.cli import run_command
+
+    return run_command()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+"""The command line. Each command imports what it needs when it runs."""
+
+import json
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bioql_console.domain.environment import Environment
+from bioql_console.domain.errors import OperatorError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="The BioQL operator console.",
+)
+
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Holds everything that is written.")]
+DatabaseUrl = Annotated[str | None, typer.Option("--database", help="Another database, as an SQLAlchemy URL.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")]
+
+
+class Secrets(Enum):
+    """Where `serve` takes Stripe's secrets from."""
+
+    KEYCHAIN = "keychain"
+    ENV = "env"
+
+
+class Theme(Enum):
+    LIGHT = "light"
+    DARK = "dark"
+
+
+class Language(Enum):
+    EN = "en"
+    ES = "es"
+
+
+@app.callback(invoke_without_command=True)
+def root(context: typer.Context) -> None:
+    """The window, unless a command says otherwise."""
+    if context.invoked_subcommand is None:
+        gui()
+
+
+@app.command()
+def gui(
+    data_dir: DataDir = None,
+    env: Annotated[Environment | None, typer.Option(help="Open in this environment.")] = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Fill an empty Sandbox with demo data.")] = False,
+) -> None:
+    """Open the window."""
+    from bioql_console.gui import run
+    from bioql_console.gui_options import GuiOptions
+
+    raise typer.Exit(run(GuiOptions(data_dir, env.value if env else None, demo)))
+
+
+@app.command()
+def serve(
+    env: Annotated[Environment | None, typer.Option(help="Default: the active environment of the settings.")] = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 chooses a free port. Default: 5001.")] = None,
+    database: DatabaseUrl = None,
+    data_dir: DataDir = None,
+    ready_file: Annotated[Path | None, typer.Option(help="Written as JSON once connections are accepted.")] = None,
+    secrets: Annotated[Secrets, typer.Option(help="env reads STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET.")] = (
+        Secrets.KEYCHAIN
+    ),
+) -> None:
+    """Run the server without a window until it is told to stop."""
+    from bioql_console.serve import ServeOptions, run
+
+    options = ServeOptions(env, host, port, database, data_dir, ready_file, secrets is Secrets.ENV)
+    raise typer.Exit(run(options))
+
+
+@app.command()
+def demo(
+    data_dir: DataDir = None,
+    users: Annotated[int, typer.Option(min=1, max=2_000_000, help="How many.")] = 240,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same data.")] = 1,
+) -> None:
+    """Fill an empty Sandbox with realistic data."""
+    from bioql_console.demo_data import fill_data_dir
+
+    typer.echo(fill_data_dir(data_dir, users, seed))
+
+
+@app.command()
+def doctor(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Check the surroundings; each failed check names its cure."""
+    from bioql_console.inspection import run_doctor
+
+    checks = run_doctor(data_dir)
+    ok = not any(check.ok is False for check in checks)
+    if as_json:
+        rows = [{"id": c.id, "ok": c.ok, "what": c.what, "cure": c.cure} for c in checks]
+        typer.echo(json.dumps({"ok": ok, "checks": rows}, ensure_ascii=False))
+    else:
+        marks = {True: "ok     ", False: "FIX    ", None: "unknown"}
+        for check in checks:
+            typer.echo(f"{marks[check.ok]}  {check.what}")
+            if check.ok is not True and check.cure:
+                typer.echo(f"         → {check.cure}")
+    raise typer.Exit(0 if ok else 1)
+
+
+@app.command()
+def verify(data_dir: DataDir = None, database: DatabaseUrl = None, as_json: AsJson = False) -> None:
+    """Recompute the whole ledger and name every difference."""
+    from bioql_console.domain.money import plain_dollars
+    from bioql_console.inspection import run_verify
+
+    found = run_verify(data_dir, database)
+    if as_json:
+        differences = [{"what": d.what, "cure": d.cure, "user_id": d.user_id} for d in found.differences]
+        answer = {"ok": found.ok, "users": found.users, "entries": found.entries, "owed_micros": found.owed_micros}
+        typer.echo(
+            json.dumps({**answer, "credit_micros": found.credit_micros, "differences": differences}, ensure_ascii=False)
+        )
+    else:
+        typer.echo(f"{found.users:,} users, {found.entries:,} entries, {plain_dollars(found.owed_micros)} owed")
+        for difference in found.differences:
+            typer.echo(f"DIFFERENCE  {difference.what}\n            → {difference.cure}")
+        typer.echo("The books balance." if found.ok else f"{len(found.differences)} differences.")
+    raise typer.Exit(0 if found.ok else 1)
+
+
+@app.command()
+def shots(
+    folder: Annotated[Path, typer.Argument(help="Where the PNG files go.")],
+    theme: Annotated[Theme, typer.Option()] = Theme.LIGHT,
+    lang: Annotated[Language, typer.Option()] = Language.EN,
+    scale: Annotated[int, typer.Option(min=1, max=2)] = 1,
+) -> None:
+    """Every screen as a PNG, offscreen, on demo data."""
+    from bioql_console.shots import run
+
+    raise typer.Exit(run(folder, theme.value, lang.value, scale))
+
+
+def run_command() -> int:
+    """Run what `sys.argv` asks for: exit code 0 fine, 1 found a problem, 2 wrong usage."""
+    try:
+        app(prog_name="bioql-console")
+    except OperatorError as error:
+        typer.echo(f"{error.what}\n→ {error.fix}  [{error.code}]", err=True)
+        return 1
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_command())
