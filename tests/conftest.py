@@ -81,7 +81,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     seconds = float(mark.args[0]) if mark else STORY_DEADLINE_S
     wanted = inspect.signature(pyfuncitem.obj).parameters
     story = pyfuncitem.obj(**{name: value for name, value in pyfuncitem.funcargs.items() if name in wanted})
-    pyfuncitem.funcargs["qloop"].run_until_complete(asyncio.wait_for(story, seconds))
+    loop: Any = pyfuncitem.funcargs["qloop"]
+    loop.run_until_complete(asyncio.wait_for(story, seconds))
     return True
 
 
