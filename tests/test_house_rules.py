@@ -70,14 +70,24 @@ def test_money_is_never_a_float() -> None:
     _report(wrong, "Use int micros or Decimal; where it isn't money, explain it in FLOATS_ALLOWED.")
 
 
+def _uses_of(names: set[str], path: Path) -> Iterator[tuple[int, str]]:
+    """Where the file calls one of the classes, one of their static functions, or derives from them."""
+    for line, name, _ in _calls(path):
+        if names & set(name.split(".")):
+            yield line, name
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ClassDef):
+            bases = {ast.unparse(base).rpartition(".")[2] for base in node.bases}
+            yield from ((node.lineno, base) for base in bases & names)
+
+
 def test_text_from_outside_is_shown_as_plain_text() -> None:
     """QLabel and QMessageBox take a user's name for HTML, and load the images it asks for."""
     wrong = [
-        f"{path}:{line} makes a {name}"
+        f"{path}:{line} uses {name}"
         for path in python_files("bioql_console/ui")
         if "widgets" not in path.parts
-        for line, name, _ in _calls(path)
-        if name.rpartition(".")[2] in {"QLabel", "QMessageBox", "QErrorMessage"} or name.startswith("QMessageBox.")
+        for line, name in _uses_of({"QLabel", "QMessageBox", "QErrorMessage"}, path)
     ]
     _report(wrong, "Use PlainLabel and the dialogs of ui/widgets.")
 
