@@ -1,0 +1,245 @@
+"""Every check of the console's surroundings, each with its cure. Used by `doctor` and the Overview."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bioql_console.domain.environment import Environment
+from bioql_console.domain.errors import OperatorError
+from bioql_console.domain.paging import UserQuery
+from bioql_console.services.ports import Store
+
+if TYPE_CHECKING:
+    from bioql_console.services.credentials import Credentials
+    from bioql_console.services.meter_setup import MeterSetup
+    from bioql_console.services.server_health import HealthReport
+    from bioql_console.services.stripe_access import StripeAccess
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One line of the doctor's report.
+
+    Args:
+        id: Stable name, e.g. "keychain".
+        ok: None when it can't be known, e.g. because an earlier check failed.
+        what: One sentence that says how it is.
+        cure: The one next step; empty when all is well.
+    """
+
+    id: str
+    ok: bool | None
+    what: str
+    cure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the doctor looks at.
+
+    Args:
+        stripe: None when there is no way to reach Stripe, e.g. a sandbox that is not running.
+        server_url: The server to ask for its health.
+    """
+
+    environment: Environment
+    data_dir: Path
+    store: Store
+    credentials: "Credentials"
+    stripe: "StripeAccess | None"
+    meter: "MeterSetup | None"
+    health: "Callable[[str], HealthReport]"
+    server_url: str
+
+
+class Doctor:
+    """Runs the checks. Changes nothing."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._at = surroundings
+
+    def run(self) -> list[CheckResult]:
+        """All checks, in the order in which to mend them."""
+        checks: Iterable[Callable[[], CheckResult]] = (
+            self.data_folder,
+            self.database,
+            self.ledger,
+            self.keychain,
+            self.credentials,
+            self.webhook_secret,
+            self.stripe,
+            self.meter,
+            self.price,
+            self.server,
+            self.server_stripe,
+            self.server_webhooks,
+            self.customers,
+            self.events,
+        )
+        return [check() for check in checks]
+
+    def data_folder(self) -> CheckResult:
+        folder = self._at.data_dir
+        open_to_others = folder.exists() and folder.stat().st_mode & 0o077
+        if open_to_others:
+            return CheckResult(
+                "data_folder",
+                False,
+                "Other users of this computer can look into the data folder.",
+                f"chmod 700 {folder}",
+            )
+        return CheckResult("data_folder", True, f"Data folder {folder} is private.")
+
+    def database(self) -> CheckResult:
+        def look() -> str:
+            with self._at.store.read() as work:
+                work.users.count(UserQuery())
+            return f"Database opens: {self._at.store.words}."
+
+        return _asked("database", look)
+
+    def ledger(self) -> CheckResult:
+        try:
+            with self._at.store.read() as work:
+                found = work.verifier.run()
+        except OperatorError as error:
+            return CheckResult("ledger", None, "The ledger can't be read.", error.fix)
+        if found.ok:
+            return CheckResult("ledger", True, f"The books balance: {found.entries:,} entries, {found.users:,} users.")
+        first = found.differences[0]
+        return CheckResult("ledger", False, first.what, first.cure or "Run `bioql-console verify` for the whole list.")
+
+    def keychain(self) -> CheckResult:
+        status = self._at.credentials.status()
+        if self._at.environment is Environment.SANDBOX:
+            return CheckResult("keychain", True, f"{status.words} The Sandbox needs no keychain.")
+        return CheckResult("keychain", status.state == "ok", status.words, status.cure)
+
+    def credentials(self) -> CheckResult:
+        word = self._at.environment.word
+        if self._at.environment is Environment.SANDBOX:
+            return CheckResult("credentials", True, "The Sandbox has keys of its own.")
+
+        def look() -> str:
+            if self._at.credentials.stripe_secret_key(self._at.environment) is None:
+                raise OperatorError(
+                    f"There is no {word} secret key.", fix="Enter it in Settings › Credentials.", code="stripe.disabled"
+                )
+            return f"A {word} secret key is there."
+
+        return _asked("credentials", look)
+
+    def webhook_secret(self) -> CheckResult:
+        if self._at.environment is Environment.SANDBOX:
+            return CheckResult("webhook_secret", True, "The Sandbox signs its own events.")
+
+        def look() -> str:
+            if not self._at.credentials.webhook_secrets(self._at.environment):
+                raise OperatorError(
+                    "There is no webhook signing secret: payments would not be noticed.",
+                    fix="Enter it in Settings › Credentials.",
+                    code="webhooks.no_secret",
+                )
+            return "A webhook signing secret is there."
+
+        return _asked("webhook_secret", look)
+
+    def stripe(self) -> CheckResult:
+        stripe = self._at.stripe
+        if stripe is None:
+            return CheckResult("stripe", None, "The sandbox is not running.", "Start the console or `serve`.")
+
+        def look() -> str:
+            account = stripe.gateway().account()
+            return f"Stripe answers: {account.name} · {account.id}."
+
+        return _asked("stripe", look)
+
+    def meter(self) -> CheckResult:
+        return self._meter_line("meter", lambda report: report.meter_checks)
+
+    def price(self) -> CheckResult:
+        return self._meter_line("price", lambda report: report.price_checks)
+
+    def _meter_line(self, name: str, lines: Callable) -> CheckResult:  # type: ignore[type-arg]
+        meter = self._at.meter
+        if meter is None:
+            return CheckResult(
+                name, None, f"The {name} can't be looked up: the sandbox is not running.", "Start `serve`."
+            )
+        try:
+            checks = lines(meter.inspect())
+        except OperatorError as error:
+            return CheckResult(name, None, f"The {name} can't be looked up. {error.what}", error.fix)
+        wrong = [check for check in checks if not check.agrees]
+        if not wrong:
+            return CheckResult(name, True, f"The {name} is as expected.")
+        first = wrong[0]
+        return CheckResult(
+            name,
+            False,
+            f"{first.what}: {first.actual}, expected {first.expected}. {first.consequence}",
+            "Open the Meter page and press Create or Repair.",
+        )
+
+    def server(self) -> CheckResult:
+        report = self._at.health(self._at.server_url)
+        if not report.reachable:
+            return CheckResult("server", False, report.words, report.cure)
+        return CheckResult("server", True, f"Server at {self._at.server_url} answers in {report.latency_ms} ms.")
+
+    def server_stripe(self) -> CheckResult:
+        report = self._at.health(self._at.server_url)
+        return _flag("server_stripe", report.stripe_enabled, "Stripe integration", report.words, report.cure)
+
+    def server_webhooks(self) -> CheckResult:
+        report = self._at.health(self._at.server_url)
+        return _flag("server_webhooks", report.webhooks_enabled, "Webhook handling", report.words, report.cure)
+
+    def customers(self) -> CheckResult:
+        try:
+            with self._at.store.read() as work:
+                missing = work.users.count(UserQuery(no_customer=True))
+        except OperatorError as error:
+            return CheckResult("customers", None, "Users can't be read.", error.fix)
+        if not missing:
+            return CheckResult("customers", True, "Every user has a Stripe customer.")
+        return CheckResult(
+            "customers",
+            False,
+            f"{missing:,} users have no Stripe customer and can't pay.",
+            "Users page, filter “No customer”, then Create Stripe customer.",
+        )
+
+    def events(self) -> CheckResult:
+        try:
+            with self._at.store.read() as work:
+                waiting = sum(
+                    1 for state, count in work.inbox.counts().items() if state.value == "quarantined" and count
+                )
+        except OperatorError as error:
+            return CheckResult("events", None, "Events can't be read.", error.fix)
+        if not waiting:
+            return CheckResult("events", True, "No event waits for a decision.")
+        return CheckResult(
+            "events",
+            False,
+            "Events wait in quarantine.",
+            "Webhooks page, filter “Needs attention”: each says its reason.",
+        )
+
+
+def _asked(name: str, look: Callable[[], str]) -> CheckResult:
+    try:
+        return CheckResult(name, True, look())
+    except OperatorError as error:
+        return CheckResult(name, False, error.what, error.fix)
+
+
+def _flag(name: str, enabled: bool | None, subject: str, words: str, cure: str) -> CheckResult:
+    if enabled is None:
+        return CheckResult(name, None, f"{subject}: the server does not say.", cure)
+    if enabled:
+        return CheckResult(name, True, f"{subject} is on.")
+    return CheckResult(name, False, words, cure)
