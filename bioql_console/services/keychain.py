@@ -53,7 +53,8 @@ class KeychainSecrets:
 
     def get(self, environment: Environment, name: str) -> str | None:
         user = _user(environment, name)
-        return self._call(lambda backend: backend.get_password(SERVICE, user))
+        found: str | None = self._call(lambda backend: backend.get_password(SERVICE, user))
+        return found
 
     def put(self, environment: Environment, name: str, value: str) -> None:
         if len(value) > LONGEST_SECRET:
@@ -129,7 +130,7 @@ def _user(environment: Environment, name: str) -> str:
 
 
 def _best_backend() -> Any:
-    """The best real keychain. `keyring.get_keyring()` is not asked: environment and files can make it answer a null one."""
+    """The best real keychain. `keyring.get_keyring()` is not asked: the environment can make it answer a null one."""
     from keyring import backend
 
     usable = [each for each in backend.get_all_keyring() if type(each).__module__ in ALLOWED]
