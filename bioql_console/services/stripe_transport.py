@@ -64,7 +64,7 @@ class GuardedClient(stripe.RequestsClient):
         self._traffic = traffic
         self._pause = threading.Event()  # never set: a sleep that a test can shorten
 
-    def request(
+    def request(  # type: ignore[override]  # as RequestsClient itself overrides it
         self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
         self._guard.allow(method, url)

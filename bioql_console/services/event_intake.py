@@ -1,0 +1,121 @@
+"""From a verified body to the inbox: parsed with suspicion, stored with one commit for all who wait."""
+
+import json
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from bioql_console.domain.errors import OperatorError
+from bioql_console.domain.webhooks import EventSource, ReceivedEvent
+from bioql_console.services.ports import Store
+
+MOST_PER_COMMIT = 512
+HEARTBEAT_TYPE = "bioql.heartbeat"
+LONGEST_ID = 255
+
+
+class MalformedEvent(ValueError):
+    """A signed body that is no event of Stripe's. The message says what is wrong with it."""
+
+
+def parse(payload: bytes, signature: str, source: EventSource, now_ms: int) -> ReceivedEvent:
+    """The envelope of an event; its content is looked at when it is applied.
+
+    Raises:
+        MalformedEvent: not UTF-8, not JSON, nested too deeply, or without the fields of an event.
+    """
+    try:
+        found = json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        raise MalformedEvent("The body is not JSON.") from error
+    if not isinstance(found, dict) or found.get("object") not in ("event", "v2.core.event"):
+        raise MalformedEvent("The body is no Stripe event.")
+    event_id, kind = found.get("id"), found.get("type")
+    if not _is_text(event_id) or not _is_text(kind):
+        raise MalformedEvent("The event has no id or no type.")
+    livemode = found.get("livemode")
+    if type(livemode) is not bool:
+        raise MalformedEvent("The event does not say whether it is live.")
+    api_version = found.get("api_version")
+    return ReceivedEvent(
+        id=event_id,
+        type=kind,
+        body=payload,
+        created_ms=_created_ms(found.get("created"), now_ms),
+        received_ms=now_ms,
+        source=source,
+        livemode=livemode,
+        api_version=api_version if isinstance(api_version, str) else "",
+        signature=signature[:1000],
+    )
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_ID and "\x00" not in value
+
+
+def _created_ms(created: Any, now_ms: int) -> int:
+    """Snapshot events say seconds; thin events an ISO time, for which the time of receipt is near enough."""
+    return created * 1000 if type(created) is int and 0 <= created < 10**11 else now_ms
+
+
+class InboxWriter:
+    """One thread that commits. Events that arrive during a commit share the next one.
+
+    Args:
+        on_commit: Called on the writer's thread after each commit; must be quick.
+    """
+
+    def __init__(self, store: Store, on_commit: Callable[[], None] = lambda: None) -> None:
+        self._store = store
+        self._on_commit = on_commit
+        self._queue: queue.SimpleQueue[tuple[ReceivedEvent, Future[None]] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="inbox", daemon=True)
+        self._thread.start()
+
+    def submit(self, event: ReceivedEvent) -> Future[None]:
+        """Resolved once the event is durably stored; holds an OperatorError `db.*` when it can't be."""
+        future: Future[None] = Future()
+        self._queue.put((event, future))
+        return future
+
+    def close(self) -> None:
+        """Store what was submitted, then end."""
+        self._queue.put(None)
+        self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        while True:
+            batch, ended = self._next_batch()
+            if batch:
+                self._store_batch(batch)
+            if ended:
+                return
+
+    def _next_batch(self) -> tuple[list[tuple[ReceivedEvent, Future[None]]], bool]:
+        batch = []
+        item = self._queue.get()
+        while item is not None:
+            batch.append(item)
+            if len(batch) >= MOST_PER_COMMIT:
+                return batch, False
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                return batch, False
+        return batch, True
+
+    def _store_batch(self, batch: list[tuple[ReceivedEvent, Future[None]]]) -> None:
+        try:
+            with self._store.write() as work:
+                work.inbox.add([event for event, _ in batch])
+                work.commit()
+        except OperatorError as error:
+            for _, future in batch:
+                future.set_exception(error)
+            return
+        for _, future in batch:
+            future.set_result(None)
+        self._on_commit()
