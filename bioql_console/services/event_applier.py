@@ -1,0 +1,99 @@
+"""From the inbox to the ledger: each event in a transaction of its own, exactly once in effect."""
+
+import json
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from bioql_console.domain.environment import Environment
+from bioql_console.domain.errors import OperatorError
+from bioql_console.domain.webhooks import EventState, Outcome, ReceivedEvent
+from bioql_console.services.changes import Change, Changes
+from bioql_console.services.event_decisions import decide
+from bioql_console.services.ports import Store
+
+BATCH = 100
+RETRY_S = 2.0
+
+
+class EventApplier:
+    """Applies what waits in the inbox, in order of arrival."""
+
+    def __init__(self, store: Store, environment: Environment, changes: Changes, now_ms: Callable[[], int]) -> None:
+        self._store = store
+        self._environment = environment
+        self._changes = changes
+        self._now_ms = now_ms
+
+    def apply_waiting(self) -> int:
+        """Apply everything that waits. Returns how many events were settled.
+
+        Raises:
+            OperatorError: `db.*`; what is settled stays settled, the rest waits.
+        """
+        settled = 0
+        while True:
+            with self._store.read() as work:
+                waiting = work.inbox.waiting(BATCH)
+            if not waiting:
+                return settled
+            for event in waiting:
+                settled += self._apply(event)
+
+    def _apply(self, event: ReceivedEvent) -> bool:
+        with self._store.write() as work:
+            outcome = self._outcome(event, work)
+            # Settling is the guard: whoever is second finds the state changed and rolls back with nothing posted.
+            if not work.inbox.settle(event.id, outcome, self._now_ms()):
+                return False
+            work.commit()
+        changes = [Change("events", outcome.user_id)]
+        if outcome.state is EventState.APPLIED:
+            changes += [Change(topic, outcome.user_id) for topic in ("balances", "checkouts", "outbox")]
+        self._changes.publish(*changes)
+        return True
+
+    def _outcome(self, event: ReceivedEvent, work: Any) -> Outcome:
+        if event.livemode != self._environment.livemode:
+            mode = "live" if event.livemode else "test"
+            return Outcome(EventState.QUARANTINED, f"It is a {mode} event, but this is {self._environment.word}.")
+        return decide(event, json.loads(event.body), work)
+
+
+class ApplierThread:
+    """Keeps applying: sweeps on start, then whenever it is woken."""
+
+    def __init__(self, applier: EventApplier) -> None:
+        self._applier = applier
+        self._wake = threading.Event()
+        self._stop = False
+        self._thread = threading.Thread(target=self._run, name="applier", daemon=True)
+        self.error: OperatorError | None = None
+        """Why applying rests, for the status bar; None while all is well."""
+
+    def start(self) -> None:
+        self._wake.set()
+        self._thread.start()
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End after the event in hand; the rest waits in the inbox."""
+        self._stop = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        while True:
+            # While something is wrong with the database, look again every so often.
+            self._wake.wait(RETRY_S if self.error else None)
+            if self._stop:
+                return
+            self._wake.clear()
+            try:
+                self._applier.apply_waiting()
+                self.error = None
+            except OperatorError as error:
+                self.error = error
