@@ -6,6 +6,7 @@ from decimal import Decimal, InvalidOperation
 MICROS_PER_UNIT = 1_000_000
 MICROS_PER_CENT = 10_000
 USD = "usd"
+MOST_DIGITS = 12
 
 # Stripe refuses to charge less or more than this in one payment (USD).
 SMALLEST_CHARGE_CENTS = 50
@@ -70,9 +71,13 @@ def micros_from_json(value: object) -> int:
         raise ValueError("amount must be a number")
     try:
         # str() of a float gives its shortest exact form, so 0.1 stays 0.1.
-        micros = Decimal(str(value)) * MICROS_PER_UNIT
+        number = Decimal(str(value))
+        # 1e999999999 is a short text and a giant integer.
+        if number.adjusted() > MOST_DIGITS:
+            raise ValueError("amount is too large")
+        micros = number * MICROS_PER_UNIT
         whole = int(micros)
-    except (InvalidOperation, ValueError, OverflowError) as error:
+    except (InvalidOperation, OverflowError) as error:
         raise ValueError("amount must be a finite number") from error
     if whole != micros:
         raise ValueError("amount is finer than a millionth of a dollar")

@@ -44,7 +44,8 @@ def _quarantined(reason: str, target: dict[str, Any], work: Work) -> Outcome:
     user = work.users.by_customer(_text(target, "customer"))
     cents = target.get("amount_total", target.get("amount_paid", target.get("amount")))
     micros = cents * MICROS_PER_CENT if type(cents) is int else None
-    return Outcome(EventState.QUARANTINED, reason, _text(target, "id"), user.id if user else None, micros)
+    about = _text(target, "payment_intent") or _text(target, "id")
+    return Outcome(EventState.QUARANTINED, reason, about, user.id if user else None, micros)
 
 
 # --- Checkout ---
@@ -74,6 +75,8 @@ def _paid(event: ReceivedEvent, session: dict[str, Any], link: CheckoutLink, use
         link.reference, CheckoutState.PAID, session_id=_text(session, "id"), payment_intent=payment
     )
     if posted:
+        # A refund or dispute may have been faster than the payment it is about.
+        work.inbox.reopen_about(payment)
         # A dollar is collected once: the metered invoice must not collect these again.
         _queue_balance(work, user, f"credit-{payment}", cents, event.created_ms, f"Paid by Checkout {payment}")
     words = "" if posted else "This payment had been counted before; nothing was doubled."

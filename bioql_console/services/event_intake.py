@@ -32,9 +32,7 @@ def parse(payload: bytes, signature: str, source: EventSource, now_ms: int) -> R
         raise MalformedEvent("The body is not JSON.") from error
     if not isinstance(found, dict) or found.get("object") not in ("event", "v2.core.event"):
         raise MalformedEvent("The body is no Stripe event.")
-    event_id, kind = found.get("id"), found.get("type")
-    if not _is_text(event_id) or not _is_text(kind):
-        raise MalformedEvent("The event has no id or no type.")
+    event_id, kind = _text(found, "id"), _text(found, "type")
     livemode = found.get("livemode")
     if type(livemode) is not bool:
         raise MalformedEvent("The event does not say whether it is live.")
@@ -52,8 +50,11 @@ def parse(payload: bytes, signature: str, source: EventSource, now_ms: int) -> R
     )
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= LONGEST_ID and "\x00" not in value
+def _text(found: dict[str, Any], name: str) -> str:
+    value = found.get(name)
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_ID or "\x00" in value:
+        raise MalformedEvent(f"The event has no readable {name}.")
+    return value
 
 
 def _created_ms(created: Any, now_ms: int) -> int:

@@ -1,76 +1,156 @@
 """Stripe, in our words. It can't tell the sandbox from Stripe, nor can its callers."""
 
+import json
 import logging
-from typing import Any
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import stripe
 
 from bioql_console.domain import meter as expected
-from bioql_console.domain.environment import Environment
+from bioql_console.domain.environment import Environment, check_secret_key
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.meter import Meter, MeteredPrice
-from bioql_console.services.stripe_errors import explained
+from bioql_console.domain.money import USD
+from bioql_console.services import stripe_types
+from bioql_console.services.stripe_errors import Failure, not_understood, wrong_mode
 from bioql_console.services.stripe_transport import (
-    NETWORK_RETRIES,
-    GuardedClient,
+    Answer,
+    Limits,
     LockedInLive,
+    StripeActivity,
     StripeTraffic,
     WriteGuard,
 )
-from bioql_console.services.stripe_types import CheckoutRequest, CheckoutSession, StripeAccount
+from bioql_console.services.stripe_types import CheckoutRequest, CheckoutSession, Content, StripeAccount, StripeEvent
 
 LINE_NAME = "BioQL Quantum Computing Usage"
+PAGE = 100
+R = TypeVar("R")
 
 stripe.enable_telemetry = False
 # Its debug lines quote whole requests.
 logging.getLogger("stripe").setLevel(logging.CRITICAL)
 
 
+class _Door(stripe.HTTPClient):
+    """Lets stripe-python send through `StripeTraffic` only; a session per thread, since sessions can't be shared."""
+
+    name = "requests"
+
+    def __init__(self, traffic: StripeTraffic, limits: Limits, *, trust_env: bool) -> None:
+        super().__init__()
+        self._traffic = traffic
+        self._limits = limits
+        self._trust_env = trust_env
+        self._threads = threading.local()
+
+    def request(
+        self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None, **_usage: Any
+    ) -> Answer:
+        return self._traffic.send(method, url, lambda: self._client().request(method, url, headers, post_data))
+
+    def _client(self) -> stripe.RequestsClient:
+        client: stripe.RequestsClient | None = getattr(self._threads, "client", None)
+        if client is None:
+            session = stripe.RequestsClient().requests.Session()
+            session.trust_env = self._trust_env
+            # Otherwise an entry in ~/.netrc would replace our key.
+            session.auth = lambda prepared: prepared
+            session.max_redirects = 0
+            limits = (self._limits.connect_s, self._limits.read_s)
+            client = self._threads.client = stripe.RequestsClient(timeout=limits, session=session)
+        return client
+
+    def close(self) -> None:
+        self._traffic.close()
+
+
 class StripeGateway:
-    """Blocking calls; use from a worker thread. All raise OperatorError `stripe.*`; see `stripe_errors`.
+    """Blocking calls, safe from several threads. All raise OperatorError `stripe.*` or `live.locked`.
 
     Args:
         base: Address of the sandbox; None for Stripe.
+        guard: Decides which requests may leave; by default nothing but GET leaves in Live.
+
+    Raises:
+        OperatorError: `key.*` when the key doesn't belong to the environment.
     """
 
     def __init__(
-        self, secret_key: str, environment: Environment, *, base: str | None = None, guard: WriteGuard | None = None
+        self,
+        secret_key: str,
+        environment: Environment,
+        base: str | None = None,
+        *,
+        guard: WriteGuard | None = None,
+        limits: Limits | None = None,
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
-        self.traffic = StripeTraffic()
+        if environment is Environment.SANDBOX and not base:
+            raise ValueError("the sandbox has an address of its own")
+        limits = limits or Limits()
         self._environment = environment
-        http = GuardedClient(guard or LockedInLive(environment), self.traffic)
+        self._traffic = StripeTraffic(guard or LockedInLive(environment), limits, now_ms)
+        # The machine's proxy is for the way out; the sandbox is on this machine.
+        door = _Door(self._traffic, limits, trust_env=base is None)
         # A base address that is left out would still leave for stripe.com.
-        bases: Any = dict.fromkeys(("api", "files", "connect", "meter_events"), base) if base else {}
-        self._client = stripe.StripeClient(
-            secret_key, base_addresses=bases, max_network_retries=NETWORK_RETRIES, http_client=http
-        )
-        self._v1 = self._client.v1
+        bases: Any = dict.fromkeys(("api", "files", "connect", "meter_events"), base) if base else None
+        self._v1 = stripe.StripeClient(
+            check_secret_key(secret_key, environment),
+            base_addresses=bases,
+            max_network_retries=limits.network_retries,
+            http_client=door,
+        ).v1
+
+    @property
+    def activity(self) -> StripeActivity:
+        """When Stripe last answered well, and how fast."""
+        return self._traffic.activity
+
+    def close(self) -> None:
+        """End pauses in hand; calls go on without waiting."""
+        self._traffic.close()
 
     def account(self) -> StripeAccount:
-        with explained():
-            found = self._v1.accounts.retrieve_current().to_dict()
-        name = (
-            (found.get("settings") or {}).get("dashboard", {}).get("display_name")
-            or (found.get("business_profile") or {}).get("name")
-            or found.get("email")
-            or "Stripe"
-        )
-        return StripeAccount(found["id"], str(name))
+        return self._read(stripe_types.account, self._ask(self._v1.accounts.retrieve_current))
 
-    # --- customers ---
+    # Customers
 
     def create_customer(self, name: str, email: str, reference: str, idempotency_key: str) -> str:
-        """The new customer's id. `reference` finds it again in Stripe's dashboard."""
-        with explained():
-            customer = self._v1.customers.create(
-                {"name": name, "email": email, "metadata": {"bioql_reference": reference}},
-                {"idempotency_key": idempotency_key},
-            )
-        return str(self._ours(customer)["id"])
+        """The new customer's id. `reference` finds it again, see `find_customer`."""
+        params: Any = {"name": name, "email": email, "metadata": {"bioql_reference": reference}}
+        made = self._ask(lambda: self._v1.customers.create(params, {"idempotency_key": idempotency_key}))
+        if not self._customer_exists(made["id"]):
+            # Stripe repeats its old answer to a key, even when that customer was deleted since.
+            again = f"{idempotency_key}-{uuid.uuid4().hex}"
+            made = self._ask(lambda: self._v1.customers.create(params, {"idempotency_key": again}))
+        return str(made["id"])
+
+    def _customer_exists(self, customer: str) -> bool:
+        try:
+            return not self._ask(lambda: self._v1.customers.retrieve(customer)).get("deleted")
+        except OperatorError as error:
+            if error.code != "stripe.not_found":
+                raise
+            return False
+
+    def find_customer(self, email: str, reference: str) -> str | None:
+        """The oldest customer with this address that we made under this reference.
+
+        Stripe's list is up to date at once, unlike its search.
+        """
+        found = self._all(lambda: self._v1.customers.list({"email": email, "limit": PAGE}))
+        ours = [one for one in found if (one.get("metadata") or {}).get("bioql_reference") == reference]
+        return str(min(ours, key=lambda one: int(one.get("created") or 0))["id"]) if ours else None
 
     def delete_customer(self, customer: str) -> None:
-        with explained():
-            self._v1.customers.delete(customer)
+        self._ask(lambda: self._v1.customers.delete(customer))
 
     def attach_payment_method(self, customer: str, payment_method: str, idempotency_key: str) -> None:
         """Attach and make it the default for invoices.
@@ -78,181 +158,112 @@ class StripeGateway:
         Raises:
             CardRefused: the card can't be used.
         """
-        with explained():
-            attached = self._v1.payment_methods.attach(
+        attached = self._ask(
+            lambda: self._v1.payment_methods.attach(
                 payment_method, {"customer": customer}, {"idempotency_key": f"{idempotency_key}-attach"}
             )
-            self._v1.customers.update(
-                customer,
-                {"invoice_settings": {"default_payment_method": attached.id}},
-                {"idempotency_key": f"{idempotency_key}-default"},
-            )
+        )
+        default: Any = {"invoice_settings": {"default_payment_method": attached["id"]}}
+        self._ask(
+            lambda: self._v1.customers.update(customer, default, {"idempotency_key": f"{idempotency_key}-default"})
+        )
 
     def credit_balance(self, customer: str, cents: int, idempotency_key: str, description: str) -> None:
-        """Lower what the next metered invoice collects by `cents`; a negative amount takes credit back."""
-        with explained():
-            self._v1.customers.balance_transactions.create(
-                customer,
-                {"amount": -cents, "currency": "usd", "description": description},
-                {"idempotency_key": idempotency_key},
-            )
+        """Lower what the next metered invoice collects by `cents`; negative cents take credit back.
 
-    # --- Checkout ---
+        Stripe forgets idempotency keys after a day, so the key is stored with the credit and looked for first.
+        """
+        if any((one.get("metadata") or {}).get("bioql_key") == idempotency_key for one in self._credits(customer)):
+            return
+        params: Any = {"amount": -cents, "currency": USD, "description": description}
+        params["metadata"] = {"bioql_key": idempotency_key}
+        self._ask(
+            lambda: self._v1.customers.balance_transactions.create(
+                customer, params, {"idempotency_key": idempotency_key}
+            )
+        )
+
+    def _credits(self, customer: str) -> Iterator[Content]:
+        return self._all(lambda: self._v1.customers.balance_transactions.list(customer, {"limit": PAGE}))
+
+    # Checkout
 
     def create_checkout(self, request: CheckoutRequest) -> CheckoutSession:
         """A hosted payment page. The reference is the idempotency key, so asking again gives the same page."""
-        line = {
-            "quantity": 1,
-            "price_data": {
-                "currency": "usd",
-                "unit_amount": request.amount_cents,
-                "product_data": {"name": LINE_NAME},
-            },
-        }
+        price: Any = {"currency": USD, "unit_amount": request.amount_cents, "product_data": {"name": LINE_NAME}}
         params: Any = {
             "mode": "payment",
             "customer": request.customer,
-            "line_items": [line],
+            "line_items": [{"quantity": 1, "price_data": price}],
             "success_url": request.success_url,
             "cancel_url": request.cancel_url,
             "client_reference_id": request.reference,
             "metadata": request.metadata,
             "payment_intent_data": {"metadata": request.metadata},
         }
-        with explained():
-            session = self._v1.checkout.sessions.create(params, {"idempotency_key": request.reference})
-        return self._session(session)
+        options: Any = {"idempotency_key": request.reference}
+        return self._session(lambda: self._v1.checkout.sessions.create(params, options))
 
     def retrieve_checkout(self, session_id: str) -> CheckoutSession:
-        with explained():
-            return self._session(self._v1.checkout.sessions.retrieve(session_id))
+        return self._session(lambda: self._v1.checkout.sessions.retrieve(session_id))
 
     def expire_checkout(self, session_id: str) -> CheckoutSession:
-        """Close an open page. Stripe refuses when it is paid or expired already."""
-        with explained():
-            return self._session(self._v1.checkout.sessions.expire(session_id))
+        """Close an open page. Stripe refuses (`stripe.refused`) when it is paid or expired already."""
+        return self._session(lambda: self._v1.checkout.sessions.expire(session_id))
 
-    def _session(self, session: stripe.StripeObject) -> CheckoutSession:
-        found = self._ours(session)
-        return CheckoutSession(
-            id=found["id"],
-            url=found.get("url") or "",
-            status=found.get("status") or "",
-            payment_status=found.get("payment_status") or "",
-            payment_intent=_id(found.get("payment_intent")),
-            amount_cents=found.get("amount_total") or 0,
-            currency=found.get("currency") or "",
-            customer=_id(found.get("customer")),
-            expires_ms=(found.get("expires_at") or 0) * 1000,
-            reference=found.get("client_reference_id") or "",
-        )
+    def find_checkout(self, customer: str, reference: str) -> CheckoutSession | None:
+        """The customer's session with this reference, if Stripe has one."""
+        found = self._all(lambda: self._v1.checkout.sessions.list({"customer": customer, "limit": PAGE}))
+        ours = (one for one in found if one.get("client_reference_id") == reference)
+        return next((self._read(stripe_types.checkout_session, one) for one in ours), None)
 
-    # --- meter and price ---
+    def _session(self, call: Callable[[], Any]) -> CheckoutSession:
+        return self._read(stripe_types.checkout_session, self._ask(call))
+
+    # Meter, price and usage
 
     def find_meter(self, event_name: str) -> Meter | None:
         """The meter with this event name, an active one first."""
-        with explained():
-            meters = list(self._v1.billing.meters.list({"limit": 100}).auto_paging_iter())
-        found = [_meter(self._ours(meter)) for meter in meters if meter.event_name == event_name]
-        return min(found, key=lambda meter: not meter.active, default=None)
+        found = self._all(lambda: self._v1.billing.meters.list({"limit": PAGE}))
+        meters = [self._read(stripe_types.meter, one) for one in found if one.get("event_name") == event_name]
+        return min(meters, key=lambda meter: not meter.active, default=None)
 
     def create_meter(self) -> Meter:
         """The meter that BioQL's usage is counted by. The key keeps two consoles from making two."""
-        with explained():
-            meter = self._v1.billing.meters.create(
-                {
-                    "display_name": expected.METER_NAME,
-                    "event_name": expected.EVENT_NAME,
-                    "default_aggregation": {"formula": "sum"},
-                    "customer_mapping": {"type": "by_id", "event_payload_key": expected.CUSTOMER_KEY},
-                    "value_settings": {"event_payload_key": expected.VALUE_KEY},
-                },
-                {"idempotency_key": f"bioql-meter-{expected.EVENT_NAME}"},
-            )
-        return _meter(self._ours(meter))
+        params: Any = {
+            "display_name": expected.METER_NAME,
+            "event_name": expected.EVENT_NAME,
+            "default_aggregation": {"formula": "sum"},
+            "customer_mapping": {"type": "by_id", "event_payload_key": expected.CUSTOMER_KEY},
+            "value_settings": {"event_payload_key": expected.VALUE_KEY},
+        }
+        options: Any = {"idempotency_key": f"bioql-meter-{expected.EVENT_NAME}"}
+        return self._read(stripe_types.meter, self._ask(lambda: self._v1.billing.meters.create(params, options)))
 
     def find_price(self, lookup_key: str) -> MeteredPrice | None:
         """The price with this lookup key; Stripe lets only one have it."""
-        with explained():
-            prices = self._v1.prices.list({"lookup_keys": [lookup_key], "limit": 1, "expand": ["data.product"]}).data
-        return _price(self._ours(prices[0])) if prices else None
+        params: Any = {"lookup_keys": [lookup_key], "limit": 1}
+        return next((self._price(one) for one in self._all(lambda: self._v1.prices.list(params))), None)
+
+    def find_product(self, name: str) -> str | None:
+        """Id of the active product with this name."""
+        found = self._all(lambda: self._v1.products.list({"active": True, "limit": PAGE}))
+        return next((str(one["id"]) for one in found if one.get("name") == name), None)
 
     def create_price(self, meter_id: str) -> MeteredPrice:
-        """The metered price of one cent a unit, with its product."""
-        with explained():
-            price = self._v1.prices.create(
-                {
-                    "currency": "usd",
-                    "unit_amount": expected.UNIT_AMOUNT_CENTS,
-                    "lookup_key": expected.PRICE_LOOKUP_KEY,
-                    "recurring": {"interval": "month", "usage_type": "metered", "meter": meter_id},
-                    "product_data": {"name": expected.PRODUCT_NAME},
-                    "expand": ["product"],
-                },
-                {"idempotency_key": f"bioql-price-{expected.PRICE_LOOKUP_KEY}-{meter_id}"},
-            )
-        return _price(self._ours(price))
+        """The metered price of one cent a unit; its product is made when there is none of that name."""
+        product = self.find_product(expected.PRODUCT_NAME)
+        params: Any = {
+            "currency": USD,
+            "unit_amount": expected.UNIT_AMOUNT_CENTS,
+            "lookup_key": expected.PRICE_LOOKUP_KEY,
+            "recurring": {"interval": "month", "usage_type": "metered", "meter": meter_id},
+            **({"product": product} if product else {"product_data": {"name": expected.PRODUCT_NAME}}),
+        }
+        key = f"bioql-price-{expected.PRICE_LOOKUP_KEY}-{meter_id}-{product or 'new'}"
+        return self._price(self._ask(lambda: self._v1.prices.create(params, {"idempotency_key": key})))
 
-    def send_meter_event(
-        self, identifier: str, customer: str, value: str, timestamp_ms: int, extra: dict[str, str]
-    ) -> None:
-        """Report usage; the identifier makes a second report of it harmless for at least 24 hours."""
-        payload = {**extra, expected.CUSTOMER_KEY: customer, expected.VALUE_KEY: value}
-        with explained():
-            self._v1.billing.meter_events.create(
-                {
-                    "event_name": expected.EVENT_NAME,
-                    "identifier": identifier,
-                    "timestamp": timestamp_ms // 1000,
-                    "payload": payload,
-                },
-                {"idempotency_key": f"meter-{identifier}"},
-            )
-
-    def _ours(self, found: stripe.StripeObject) -> dict[str, Any]:
-        """Its content, if it belongs to this environment."""
-        content = found.to_dict()
-        livemode = content.get("livemode")
-        if livemode is not None and livemode != self._environment.livemode:
-            raise OperatorError(
-                f"Stripe answered with {'live' if livemode else 'test'} data, but the environment is "
-                f"{self._environment.word}.",
-                fix="Check which key is stored for this environment.",
-                code="stripe.wrong_mode",
-            )
-        return content
-
-
-def _id(found: Any) -> str:
-    """The id of something that may be expanded."""
-    if isinstance(found, dict):
-        return str(found.get("id", ""))
-    return found or ""
-
-
-def _meter(found: dict[str, Any]) -> Meter:
-    return Meter(
-        id=found["id"],
-        display_name=found.get("display_name") or "",
-        event_name=found.get("event_name") or "",
-        aggregation=(found.get("default_aggregation") or {}).get("formula") or "",
-        customer_key=(found.get("customer_mapping") or {}).get("event_payload_key") or "",
-        value_key=(found.get("value_settings") or {}).get("event_payload_key") or "",
-        active=found.get("status") == "active",
-    )
-
-
-def _price(found: dict[str, Any]) -> MeteredPrice:
-    recurring = found.get("recurring") or {}
-    product = found.get("product")
-    unit = found.get("unit_amount_decimal")
-    return MeteredPrice(
-        id=found["id"],
-        product_name=str(product.get("name", "")) if isinstance(product, dict) else "",
-        lookup_key=found.get("lookup_key") or "",
-        currency=found.get("currency") or "",
-        unit_amount=str(found.get("unit_amount") if unit is None else unit),
-        usage_type=recurring.get("usage_type") or "",
-        meter_id=recurring.get("meter") or "",
-        active=bool(found.get("active")),
-    )
+    def _price(self, found: Content) -> MeteredPrice:
+        product = stripe_types.id_of(found.get("product"))
+        name = self._ask(lambda: self._v1.products.retrieve(product)).get("name") if product else ""
+        return self._read(lambda content: stripe_types.price(content, str(name or "")), found)

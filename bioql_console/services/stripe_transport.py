@@ -1,23 +1,23 @@
-"""The one way out to Stripe: measures it, and in Live keeps writes in until they are armed."""
+"""The one way out to Stripe: keeps writes in where they are locked, waits when Stripe asks for it, and measures."""
 
+import json
+import random
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
-
-import stripe
+from urllib.parse import urlsplit
 
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 
-TIMEOUT_S = (5, 20)  # to connect, to answer
-NETWORK_RETRIES = 2
-RATE_LIMIT_RETRIES = 3
-LONGEST_RATE_LIMIT_PAUSE_S = 8.0
+# Body, status and headers of an HTTP answer, as stripe-python passes them around.
+Answer = tuple[Any, int, Mapping[str, str]]
 
 
 class WriteGuard(Protocol):
-    """Decides whether a request that changes something may leave."""
+    """Decides whether a request may leave. Called for each one, from any thread."""
 
     def allow(self, method: str, path: str) -> None:
         """Return to let it leave.
@@ -35,7 +35,7 @@ class LockedInLive:
         self._environment = environment
 
     def allow(self, method: str, path: str) -> None:
-        if self._environment.livemode and method.lower() != "get":
+        if self._environment.livemode and method.upper() != "GET":
             raise OperatorError(
                 "LIVE is locked: this would change something at Stripe.",
                 fix="Arm the write in the environment bar first.",
@@ -43,45 +43,100 @@ class LockedInLive:
             )
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long to wait and how often to try.
+
+    Args:
+        connect_s, read_s: Until Stripe takes the connection, and between two bytes of its answer.
+        network_retries: Further tries of stripe-python after a broken connection, 409 or 5xx, with the same key.
+        rate_limit_retries: Further tries after 429.
+        longest_pause_ms: When Stripe asks for a longer pause than this, the caller is told instead.
+    """
+
+    connect_s: float = 5
+    read_s: float = 20
+    network_retries: int = 2
+    rate_limit_retries: int = 3
+    longest_pause_ms: int = 8_000
+
+
+@dataclass(frozen=True, slots=True)
+class StripeActivity:
+    """What the last good answer told, for the status bar; None before the first."""
+
+    last_ok_ms: int | None = None
+    latency_ms: int | None = None
+
+
 class StripeTraffic:
-    """What the last answers told, for the status bar. Read it from any thread."""
+    """Passes requests on one by one. Safe to use from several threads.
 
-    def __init__(self) -> None:
-        self.last_ok_ms: int | None = None
-        self.latency_ms: int | None = None
+    Args:
+        now_ms: The clock of `StripeActivity.last_ok_ms`.
+    """
 
-    def answered(self, started: float) -> None:
-        self.latency_ms = round((time.monotonic() - started) * 1000)
-        self.last_ok_ms = time.time_ns() // 1_000_000
-
-
-class GuardedClient(stripe.RequestsClient):
-    """Stripe's own client behind the guard; waits and tries again when Stripe says 429."""
-
-    def __init__(self, guard: WriteGuard, traffic: StripeTraffic) -> None:
-        super().__init__(timeout=TIMEOUT_S)
+    def __init__(self, guard: WriteGuard, limits: Limits, now_ms: Callable[[], int]) -> None:
+        self.activity = StripeActivity()
         self._guard = guard
-        self._traffic = traffic
-        self._pause = threading.Event()  # never set: a sleep that a test can shorten
+        self._limits = limits
+        self._now_ms = now_ms
+        self._closed = threading.Event()
 
-    def request(  # type: ignore[override]  # as RequestsClient itself overrides it
-        self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None
-    ) -> tuple[bytes, int, Mapping[str, str]]:
-        self._guard.allow(method, url)
-        started = time.monotonic()
-        answer = super().request(method, url, headers, post_data)
-        for attempt in range(RATE_LIMIT_RETRIES):
-            if answer[1] != 429:
+    def close(self) -> None:
+        """End pauses in hand at once."""
+        self._closed.set()
+
+    def send(self, method: str, url: str, once: Callable[[], Answer]) -> Answer:
+        """The answer to one request; while Stripe says 429, ask again after a pause.
+
+        Args:
+            once: Sends the request over the network.
+
+        Raises:
+            OperatorError: `live.locked`; `stripe.failed` when an error answer is not Stripe's.
+        """
+        self._guard.allow(method, urlsplit(url).path)
+        answer = self._measured(once)
+        for tries in range(self._limits.rate_limit_retries):
+            pause_ms = rate_limit_pause_ms(answer[2], tries)
+            if answer[1] != 429 or pause_ms > self._limits.longest_pause_ms or self._closed.wait(pause_ms / 1000):
                 break
-            self._pause.wait(rate_limit_pause_s(answer[2], attempt))
-            answer = super().request(method, url, headers, post_data)
-        if answer[1] < 500:
-            self._traffic.answered(started)
+            answer = self._measured(once)
+        body, status, headers = answer
+        if status < 500:
+            _require_stripes_words(body, status)
+        # The SDK would print this header as a warning of Python's.
+        headers.pop("Stripe-Notice", None) if hasattr(headers, "pop") else None
+        return answer
+
+    def _measured(self, once: Callable[[], Answer]) -> Answer:
+        started_ns = time.monotonic_ns()
+        answer = once()
+        if answer[1] < 300:
+            # One assignment, so that a reader never sees the time of one answer with the latency of another.
+            self.activity = StripeActivity(self._now_ms(), (time.monotonic_ns() - started_ns) // 1_000_000)
         return answer
 
 
-def rate_limit_pause_s(headers: Mapping[str, str], attempt: int) -> float:
-    """Seconds to wait: what Stripe asks for, or 0.5, 1, 2 …, but never more than 8."""
+def rate_limit_pause_ms(headers: Mapping[str, str], tries: int) -> int:
+    """The pause Stripe asks for, else about 0.5 s, 1 s, 2 s …, spread out so that a crowd doesn't come back at once."""
     asked = {name.lower(): value for name, value in headers.items()}.get("retry-after", "")
-    seconds = int(asked) if asked.isdigit() else 0.5 * 2**attempt
-    return min(seconds, LONGEST_RATE_LIMIT_PAUSE_S)
+    if asked.isascii() and asked.isdigit():
+        return int(asked[:9]) * 1000
+    return 500 * 2**tries * random.randint(80, 120) // 100
+
+
+def _require_stripes_words(body: Any, status: int) -> None:
+    """A proxy or captive portal answers with pages of its own, on which the SDK would stumble."""
+    try:
+        content = json.loads(body)
+    except ValueError:
+        content = None
+    fits = isinstance(content, dict) and (status < 300 or isinstance(content.get("error"), dict))
+    if not fits:
+        raise OperatorError(
+            f"What answered (HTTP {status}) was not Stripe, or its answer was cut off.",
+            fix="Check the network for a proxy or a sign-in page, then retry.",
+            code="stripe.failed",
+        )

@@ -1,6 +1,16 @@
-"""What the rest of the console sees of Stripe's objects."""
+"""What the rest of the console sees of Stripe's objects, and how it is read from their content.
+
+The readers take an object's content as plain dicts. They pass over what is missing but optional, and raise KeyError
+for what must be there.
+"""
 
 from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from bioql_console.domain.meter import Meter, MeteredPrice
+
+Content = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +36,11 @@ class CheckoutSession:
     """A Checkout session as Stripe has it.
 
     Args:
+        url: Where to pay; empty unless it is open.
         status: "open", "complete" or "expired".
         payment_status: "paid", "unpaid" or "no_payment_required".
+        amount_total: Cents.
+        reference: Our own `CheckoutLink.reference`; empty when the session is not ours.
     """
 
     id: str
@@ -35,8 +48,92 @@ class CheckoutSession:
     status: str
     payment_status: str
     payment_intent: str
-    amount_cents: int
+    amount_total: int
     currency: str
     customer: str
     expires_ms: int
     reference: str
+    metadata: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class StripeEvent:
+    """An event from Stripe's own list. `body` is its JSON, as a delivery would carry it."""
+
+    id: str
+    type: str
+    created_ms: int
+    livemode: bool
+    api_version: str
+    body: bytes
+
+
+def account(found: Content) -> StripeAccount:
+    name = (
+        _part(_part(found, "settings"), "dashboard").get("display_name")
+        or _part(found, "business_profile").get("name")
+        or found.get("email")
+        or "Stripe"
+    )
+    return StripeAccount(found["id"], str(name))
+
+
+def checkout_session(found: Content) -> CheckoutSession:
+    metadata = _part(found, "metadata")
+    return CheckoutSession(
+        id=found["id"],
+        url=found.get("url") or "",
+        status=found["status"] or "",
+        payment_status=found["payment_status"] or "",
+        payment_intent=id_of(found.get("payment_intent")),
+        amount_total=found["amount_total"] or 0,
+        currency=found.get("currency") or "",
+        customer=id_of(found.get("customer")),
+        expires_ms=found["expires_at"] * 1000,
+        reference=metadata.get("bioql_reference") or "",
+        metadata={str(key): str(value) for key, value in metadata.items()},
+    )
+
+
+def meter(found: Content) -> Meter:
+    return Meter(
+        id=found["id"],
+        display_name=found.get("display_name") or "",
+        event_name=found.get("event_name") or "",
+        aggregation=_part(found, "default_aggregation").get("formula") or "",
+        customer_key=_part(found, "customer_mapping").get("event_payload_key") or "",
+        value_key=_part(found, "value_settings").get("event_payload_key") or "",
+        active=found.get("status") == "active",
+    )
+
+
+def price(found: Content, product_name: str) -> MeteredPrice:
+    recurring = _part(found, "recurring")
+    # The decimal form is the exact one: prices below a cent have no whole unit_amount.
+    unit = found.get("unit_amount_decimal")
+    return MeteredPrice(
+        id=found["id"],
+        product_name=product_name,
+        lookup_key=found.get("lookup_key") or "",
+        currency=found.get("currency") or "",
+        unit_amount=_plain(found.get("unit_amount") if unit is None else unit),
+        usage_type=recurring.get("usage_type") or "",
+        meter_id=recurring.get("meter") or "",
+        active=bool(found.get("active")),
+    )
+
+
+def id_of(found: Any) -> str:
+    """The id of something that may be expanded."""
+    return str(found.get("id") or "") if isinstance(found, dict) else str(found or "")
+
+
+def _plain(number: Any) -> str:
+    """A decimal number without trailing zeros; empty when there is none."""
+    return "" if number is None else format(Decimal(str(number)).normalize(), "f")
+
+
+def _part(found: Content, name: str) -> Content:
+    """A nested object; empty when it is missing or null."""
+    part = found.get(name)
+    return part if isinstance(part, dict) else {}

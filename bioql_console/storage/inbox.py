@@ -77,6 +77,14 @@ class Inbox:
         )
         return changed.rowcount == 1
 
+    def reopen_about(self, object_id: str) -> None:
+        """Let every quarantined event about an object be tried again."""
+        self._connection.execute(
+            update(inbox)
+            .where(inbox.c.object_id == object_id, inbox.c.state == EventState.QUARANTINED.value)
+            .values(state=EventState.RECEIVED.value, reason="", applied_ms=None)
+        )
+
     def page(self, query: EventQuery, after: Cursor | None, limit: int) -> Page[InboxEvent]:
         """Newest first."""
         statement = (

@@ -1,0 +1,160 @@
+"""Running ASGI applications: on a background thread beside a window, or in the foreground of `serve`."""
+
+import asyncio
+import errno
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import uvicorn
+
+from bioql_console.domain.errors import OperatorError
+
+BACKLOG = 1024
+STOP_S = 5
+KEEP_ALIVE_S = 20
+MOST_CONNECTIONS = 2_000
+START_S = 15
+
+
+class Served(NamedTuple):
+    """An application and the bound socket it answers on."""
+
+    app: Any
+    listening: socket.socket
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 chooses a free one.
+
+    Raises:
+        OperatorError: `port.taken` with whoever holds it, `port.refused` otherwise.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    # Lets a restart take the port at once; without SO_REUSEPORT nobody can share it.
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(BACKLOG)
+    except OSError as error:
+        listening.close()
+        if error.errno == errno.EADDRINUSE:
+            raise OperatorError(
+                f"Port {port} on {host} is taken{_holder(port)}.",
+                fix="Stop that program, or choose another port in Settings.",
+                code="port.taken",
+            ) from error
+        raise OperatorError(
+            f"Can't listen on {host}:{port}: {error.strerror}.", fix="Choose another address.", code="port.refused"
+        ) from error
+    listening.setblocking(False)
+    return listening
+
+
+def _holder(port: int) -> str:
+    """ " by NAME (process N)", as far as Linux tells."""
+    inodes = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with suppress(OSError):
+            for line in Path(table).read_text().splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
+                    inodes.add(f"socket:[{fields[9]}]")
+    for process in Path("/proc").glob("[0-9]*") if inodes else ():
+        with suppress(OSError):
+            if any(str(link.readlink()) in inodes for link in (process / "fd").iterdir()):
+                return f" by {(process / 'comm').read_text().strip()} (process {process.name})"
+    return ""
+
+
+def _server(app: Any) -> uvicorn.Server:
+    config = uvicorn.Config(
+        app,
+        loop="none",
+        http="httptools",
+        ws="none",
+        lifespan="auto",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=STOP_S,
+        limit_concurrency=MOST_CONNECTIONS,
+        h11_max_incomplete_event_size=16 * 1024,
+    )
+    return uvicorn.Server(config)
+
+
+async def serve_until(
+    served: Sequence[Served], stop: asyncio.Event, on_ready: Callable[[], None] = lambda: None
+) -> None:
+    """Serve all applications on the running loop until `stop` is set, then answer what is in hand and end."""
+    servers = [_server(each.app) for each in served]
+    tasks = [
+        # `_serve` and not `serve`: the latter would take over the process's signals.
+        asyncio.create_task(server._serve(sockets=[each.listening]))
+        for server, each in zip(servers, served, strict=True)
+    ]
+    async with asyncio.timeout(START_S):
+        while not all(server.started for server in servers):
+            for task in tasks:
+                if task.done():
+                    task.result()
+            await asyncio.sleep(0.005)
+    on_ready()
+    await stop.wait()
+    for server in servers:
+        server.should_exit = True
+    await asyncio.gather(*tasks)
+
+
+class Host:
+    """Applications on a thread with an event loop of its own."""
+
+    def __init__(self, served: Sequence[Served]) -> None:
+        self._served = served
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._thread = threading.Thread(target=self._run, name="server", daemon=True)
+
+    def start(self) -> None:
+        """Returns once requests are answered."""
+        self._thread.start()
+        self._ready.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        """Returns once everything in hand is answered, or after a few seconds."""
+        if self._loop is not None and self._stop is not None:
+            with suppress(RuntimeError):  # the loop has ended by itself
+                self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(timeout=STOP_S * 2)
+
+    def _run(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                runner.run(self._main())
+        except BaseException as error:
+            self._failure = error
+        finally:
+            self._ready.set()
+
+    async def _main(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        await serve_until(self._served, self._stop, self._ready.set)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # not made for Windows
+        return None
+    return uvloop.new_event_loop

@@ -1,0 +1,48 @@
+"""What the server is made of; handed in by the composition root."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from bioql_console.domain.environment import Environment
+from bioql_console.services.changes import Changes
+from bioql_console.services.checkout_links import CheckoutLinks
+from bioql_console.services.event_intake import InboxWriter
+from bioql_console.services.listener import ListenerStatus
+from bioql_console.services.ports import Store
+from bioql_console.services.registration import Registration
+from bioql_console.services.stripe_access import StripeAccess
+from bioql_console.services.usage_recording import UsageRecording
+from bioql_console.services.user_admin import UserAdmin
+
+API_THREADS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ServerParts:
+    """Services and settings of one server.
+
+    Args:
+        base_url: Where customers reach it; Checkout leads back to its dashboard.
+        allowed_origins: Web origins whose pages may call the API.
+        dev_keys_allowed: Whether `bioql_dev_…` keys get their documented answers; never with a live key.
+    """
+
+    store: Store
+    environment: Environment
+    stripe: StripeAccess
+    registration: Registration
+    user_admin: UserAdmin
+    usage_recording: UsageRecording
+    checkout_links: CheckoutLinks
+    inbox_writer: InboxWriter
+    webhook_secrets: Callable[[], Sequence[str]]
+    listener: ListenerStatus
+    changes: Changes
+    now_ms: Callable[[], int]
+    base_url: str
+    allowed_origins: tuple[str, ...]
+    dev_keys_allowed: bool
+    invoice_threshold_cents: int
+    payment_terms_days: int
+    pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(API_THREADS, "api"))

@@ -1,0 +1,124 @@
+"""What the server tells: its health, and a customer's own invoices and usage."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from bioql_console.domain.ageing import DAY_MS
+from bioql_console.domain.errors import OperatorError
+from bioql_console.domain.money import json_dollars
+from bioql_console.domain.statements import MonthInvoice, month_invoices
+from bioql_console.domain.users import User
+from bioql_console.server import dev_answers
+from bioql_console.server.parts import ServerParts
+from bioql_console.server.requests import bearer_key, blocking, caller
+from bioql_console.server.values import iso
+
+VERSION = "3.0.0-stripe"
+ANALYTICS_DAYS = 30
+
+
+class ReadingApi:
+    """Routes that change nothing."""
+
+    def __init__(self, parts: ServerParts) -> None:
+        self._parts = parts
+
+    async def health(self, request: Request) -> Response:
+        stripe_enabled = await blocking(self._parts, lambda: self._parts.stripe.enabled)
+        webhooks = await blocking(self._parts, lambda: bool(self._parts.webhook_secrets()))
+        database = await blocking(self._parts, self._database_state)
+        return JSONResponse(
+            {
+                "status": "healthy",
+                "stripe_enabled": stripe_enabled,
+                "stripe_webhooks_enabled": webhooks and self._parts.listener.on,
+                "version": VERSION,
+                "database": database,
+                "service": "bioql-console",
+            }
+        )
+
+    def _database_state(self) -> str:
+        try:
+            with self._parts.store.read() as work:
+                work.users.get(0)
+        except OperatorError:
+            return "unavailable"
+        return "connected"
+
+    async def stats(self, request: Request) -> Response:
+        def read() -> dict[str, Any]:
+            with self._parts.store.read() as work:
+                figures = work.figures.read(self._parts.now_ms(), self._parts.payment_terms_days)
+            return {
+                "users": figures.users,
+                "shots_30_days": figures.shots.value,
+                "revenue_30_days": json_dollars(figures.paid_micros.value),
+            }
+
+        return JSONResponse(await blocking(self._parts, read))
+
+    async def invoices(self, request: Request) -> Response:
+        user = await caller(self._parts, bearer_key(request))
+        if user is None:
+            return JSONResponse(dev_answers.invoices(self._parts.now_ms()))
+
+        def read(user: User) -> list[MonthInvoice]:
+            with self._parts.store.read() as work:
+                months = work.receivables.months(user.id)
+            terms = self._parts.payment_terms_days
+            return month_invoices(user.id, months, user.balance.owed_micros, self._parts.now_ms(), terms)
+
+        rows = await blocking(self._parts, read, user)
+        return JSONResponse(
+            {
+                "current_balance": json_dollars(user.balance.owed_micros),
+                "credit": json_dollars(user.balance.available_credit_micros),
+                "invoices": [
+                    {
+                        "id": row.id,
+                        "date": iso(row.date_ms)[:10],
+                        "description": f"Quantum computing usage {row.month}",
+                        "amount": json_dollars(row.amount_micros),
+                        "status": row.status.value,
+                        "open": json_dollars(row.open_micros),
+                    }
+                    for row in rows
+                ],
+            }
+        )
+
+    async def analytics(self, request: Request) -> Response:
+        user = await caller(self._parts, bearer_key(request))
+        now_ms = self._parts.now_ms()
+        since_ms = now_ms - now_ms % DAY_MS - (ANALYTICS_DAYS - 1) * DAY_MS
+        dates = [iso(since_ms + day * DAY_MS)[:10] for day in range(ANALYTICS_DAYS)]
+        if user is None:
+            return JSONResponse(dev_answers.analytics(dates))
+
+        def read(user: User) -> Any:
+            with self._parts.store.read() as work:
+                return (
+                    work.usage.totals(user.id),
+                    work.usage.daily(0, now_ms + 1, user.id),
+                )
+
+        (shots, spent), days = await blocking(self._parts, read, user)
+        by_day: dict[str, int] = dict.fromkeys(dates, 0)
+        backends: dict[str, int] = {}
+        for day in days:
+            backends[day.backend] = backends.get(day.backend, 0) + day.shots
+            if day.day in by_day:
+                by_day[day.day] += day.shots
+        return JSONResponse(
+            {
+                "total_shots": shots,
+                "total_spent": json_dollars(spent),
+                "molecules_designed": shots // 100,
+                "backends_used": len(backends),
+                "backends": backends,
+                "daily_usage": {"dates": dates, "shots": list(by_day.values())},
+            }
+        )

@@ -1,0 +1,133 @@
+"""`POST /webhooks/stripe`, straight on ASGI: nothing stands between the socket and the inbox but the checks."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any
+
+from bioql_console.domain.errors import OperatorError
+from bioql_console.domain.webhooks import EventSource
+from bioql_console.services.event_intake import HEARTBEAT_TYPE, InboxWriter, MalformedEvent, parse
+from bioql_console.services.listener import ListenerStatus, Rejection
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+LARGEST_BODY = 256 * 1024
+SLOWEST_BODY_S = 10
+
+
+class Refused(Exception):
+    """A request that is not stored. `args` are the status and the reason."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+class WebhookEndpoint:
+    """Answers 200 only once the event is durably stored; 503 makes Stripe try again.
+
+    Args:
+        secrets: The current signing secret first, then the one being rotated out.
+    """
+
+    def __init__(
+        self,
+        writer: InboxWriter,
+        secrets: Callable[[], Sequence[str]],
+        status: ListenerStatus,
+        now_ms: Callable[[], int],
+    ) -> None:
+        # Imports Stripe's SDK; done once here and not on the first event.
+        from bioql_console.services.signature import verify
+
+        self._verify = verify
+        self._writer = writer
+        self._secrets = secrets
+        self._status = status
+        self._now_ms = now_ms
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._take(scope, receive)
+        except Refused as refused:
+            self._status.rejected(Rejection(self._now_ms(), refused.status, refused.reason, _remote(scope)))
+            await answer(send, refused.status, {"error": refused.reason})
+        else:
+            await answer(send, 200, {"received": True})
+
+    async def _take(self, scope: Scope, receive: Receive) -> None:
+        if scope["method"] != "POST":
+            raise Refused(405, "Only POST is answered here.")
+        if not self._status.on:
+            raise Refused(503, "The listener is off.")
+        headers = scope["headers"]
+        body = await _body(headers, receive)
+        signature = _header(headers, b"stripe-signature")
+        now_ms = self._now_ms()
+        verdict = self._verify(body, signature, self._secrets(), now_ms)
+        if not verdict.ok:
+            raise Refused(400, verdict.words)
+        try:
+            event = parse(body, signature, EventSource.HTTP, now_ms)
+        except MalformedEvent as error:
+            raise Refused(400, str(error)) from error
+        if event.type == HEARTBEAT_TYPE:
+            self._status.heard_heartbeat(now_ms)
+            return
+        try:
+            await asyncio.wrap_future(self._writer.submit(event))
+        except OperatorError as error:
+            raise Refused(503, f"The event could not be stored: {error.what}") from error
+        self._status.heard_event(now_ms)
+
+
+async def _body(headers: Sequence[tuple[bytes, bytes]], receive: Receive) -> bytes:
+    length = _header(headers, b"content-length")
+    if length.isdigit() and int(length) > LARGEST_BODY:
+        raise Refused(413, f"The body is larger than {LARGEST_BODY // 1024} KiB.")
+    if _header(headers, b"content-encoding") not in ("", "identity"):
+        raise Refused(415, "Compressed bodies are not accepted.")
+    try:
+        async with asyncio.timeout(SLOWEST_BODY_S):
+            return await _read(receive)
+    except TimeoutError as error:
+        raise Refused(408, "The body took too long.") from error
+
+
+async def _read(receive: Receive) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refused(400, "The connection was closed before the body was complete.")
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > LARGEST_BODY:
+            raise Refused(413, f"The body is larger than {LARGEST_BODY // 1024} KiB.")
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
+
+
+def _header(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> str:
+    for each, value in headers:
+        if each == name:
+            return value.decode("latin-1")
+    return ""
+
+
+def _remote(scope: Scope) -> str:
+    client = scope.get("client")
+    return f"{client[0]}:{client[1]}" if client else ""
+
+
+async def answer(send: Send, status: int, content: dict[str, Any]) -> None:
+    body = json.dumps(content).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
