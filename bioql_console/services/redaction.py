@@ -1,0 +1,37 @@
+"""Keeping secrets out of every text that leaves the program: logs, reports, tails of other programs' output."""
+
+import re
+import threading
+
+_KEPT = "[redacted]"
+_PATTERNS = (
+    re.compile(r"\b(?:sk|rk)_(?:test|live)_[A-Za-z0-9_*]+"),
+    re.compile(r"\bwhsec_[A-Za-z0-9+/=_]+"),
+    re.compile(r"\bbioql_[A-Za-z0-9_\-]{8,}"),
+    re.compile(r"(?<=Bearer )[^\s'\",}]+", re.IGNORECASE),
+    re.compile(r"(?<=Basic )[A-Za-z0-9+/=]+", re.IGNORECASE),
+    re.compile(r"(?<=v[01]=)[0-9a-f]{16,}"),
+    re.compile(r"(?<=://)([^:/@\s]*):[^@/\s]+(?=@)"),
+)
+SHORTEST_SECRET = 8
+
+_lock = threading.Lock()
+_known: set[str] = set()
+
+
+def remember_secret(value: str) -> None:
+    """Scrub this exact text from now on, whatever it looks like. Very short texts would scrub innocent words."""
+    if len(value) >= SHORTEST_SECRET:
+        with _lock:
+            _known.add(value)
+
+
+def redacted(text: str) -> str:
+    """`text` without anything that is or looks like a secret."""
+    with _lock:
+        known = sorted(_known, key=len, reverse=True)
+    for secret in known:
+        text = text.replace(secret, _KEPT)
+    for pattern in _PATTERNS:
+        text = pattern.sub(_KEPT, text)
+    return text
