@@ -53,6 +53,12 @@ class Outbox:
         )
         return [_message(row) for row in rows]
 
+    def next_due_ms(self) -> int | None:
+        """When the next waiting message may be tried; None when none waits."""
+        return self._connection.execute(
+            select(func.min(outbox.c.next_attempt_ms)).where(outbox.c.state == MessageState.WAITING.value)
+        ).scalar()
+
     def sent(self, message_ids: Sequence[int], at_ms: int) -> None:
         self._connection.execute(
             update(outbox)

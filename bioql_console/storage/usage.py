@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, func, select
 
 from bioql_console.domain.ageing import DAY_MS
+from bioql_console.domain.money import MICROS_PER_CENT
 from bioql_console.domain.prices import Price, PriceList
 from bioql_console.domain.usage import DailyShots, Usage
 from bioql_console.storage.statements import insert
@@ -49,6 +50,21 @@ class UsageLog:
             .limit(limit)
         )
         return [_usage(row) for row in rows]
+
+    def since(self, user_id: int, since_ms: int) -> list[Usage]:
+        """A user's runs from a time on, in the order they were recorded."""
+        rows = self._connection.execute(
+            select(usage).where(usage.c.user_id == user_id, usage.c.at_ms >= since_ms).order_by(usage.c.id)
+        )
+        return [_usage(row) for row in rows]
+
+    def fractions_micros(self, user_id: int) -> int:
+        """Sum of what each of a user's runs costs beyond whole cents."""
+        fraction = usage.c.cost_micros % MICROS_PER_CENT
+        total = self._connection.execute(
+            select(func.coalesce(func.sum(fraction), 0)).where(usage.c.user_id == user_id, fraction != 0)
+        ).scalar_one()
+        return int(total)
 
     def daily(self, since_ms: int, until_ms: int, user_id: int | None = None) -> list[DailyShots]:
         """Successful shots per UTC day and backend, in order; of one user or of all."""

@@ -1,0 +1,107 @@
+"""The billing core of one environment: database, Stripe, use cases and the threads that apply and send.
+
+Neither a window nor a socket is part of it; `serve` and the window put theirs around it.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bioql_console.domain.environment import Environment
+from bioql_console.sandbox import Sandbox
+from bioql_console.services.changes import Changes
+from bioql_console.services.checkout_links import CheckoutLinks
+from bioql_console.services.event_applier import ApplierThread, EventApplier
+from bioql_console.services.event_intake import InboxWriter
+from bioql_console.services.listener import ListenerStatus
+from bioql_console.services.meter_setup import MeterSetup
+from bioql_console.services.outbox_sender import OutboxSender
+from bioql_console.services.registration import Registration
+from bioql_console.services.stripe_access import StripeAccess
+from bioql_console.services.usage_recording import UsageRecording
+from bioql_console.services.user_admin import UserAdmin
+from bioql_console.settings import Settings, environment_directory
+from bioql_console.storage.database import Database, sqlite_url
+
+
+def now_ms() -> int:
+    """The clock of everything."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class StripeSecrets:
+    """Where the core reads secrets, each time it needs them. They are not kept here.
+
+    Args:
+        secret_key: None when there is none.
+        webhook_secrets: The current one first; two while one is being rotated.
+    """
+
+    secret_key: Callable[[], str | None]
+    webhook_secrets: Callable[[], Sequence[str]]
+
+
+def sandbox_secrets(sandbox: Sandbox) -> StripeSecrets:
+    """The sandbox's own keys, worthless elsewhere."""
+    return StripeSecrets(lambda: sandbox.secret_key, lambda: [sandbox.webhook_secret])
+
+
+def database_url(settings: Settings, data_dir: Path, environment: Environment, override: str | None = None) -> str:
+    """The ledger's address: the one asked for, the team's, or the environment's own file."""
+    own = sqlite_url(environment_directory(data_dir, environment) / "bioql.db")
+    shared = settings.database_url if environment is not Environment.SANDBOX else ""
+    return override or shared or own
+
+
+class Core:
+    """Everything that works without a window. Build it, `start()` it, `close()` it."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        settings: Settings,
+        data_dir: Path,
+        url: str,
+        secrets: StripeSecrets,
+        stripe_base: str | None,
+    ) -> None:
+        self.environment = environment
+        self.data_dir = data_dir
+        self.database = Database(url, now_ms)
+        self.database.open(data_dir / "backups")
+        self.changes = Changes()
+        self.secrets = secrets
+        self.stripe = StripeAccess(environment, secrets.secret_key, stripe_base)
+        store, stripe, changes = self.database, self.stripe, self.changes
+        self.registration = Registration(store, stripe, changes, now_ms, settings.welcome_credit_micros)
+        self.users = UserAdmin(store, stripe, changes, now_ms)
+        self.usage = UsageRecording(store, changes, now_ms)
+        self.checkouts = CheckoutLinks(store, stripe, changes, now_ms, environment)
+        self.meter = MeterSetup(stripe, store, now_ms)
+        self.outbox = OutboxSender(store, stripe, changes, now_ms)
+        self.listener = ListenerStatus()
+        self.applier = ApplierThread(EventApplier(store, environment, changes, now_ms))
+        self.inbox_writer = InboxWriter(store, on_commit=self.applier.wake)
+        self._stop_sending = threading.Event()
+        self._wake_sender = threading.Event()
+        self._sender = threading.Thread(
+            target=self.outbox.run, args=(self._stop_sending, self._wake_sender), name="outbox", daemon=True
+        )
+
+    def start(self) -> None:
+        """Finish what a crash left, then keep applying and sending."""
+        self.changes.subscribe(lambda change: self._wake_sender.set() if change.topic == "outbox" else None)
+        self.applier.start()
+        self._sender.start()
+
+    def close(self) -> None:
+        """Stop in reverse order. What is acknowledged is stored; what is not sent is sent next time."""
+        self._stop_sending.set()
+        self._wake_sender.set()
+        self._sender.join(timeout=10)
+        self.inbox_writer.close()
+        self.applier.stop()
+        self.database.close()

@@ -1,0 +1,116 @@
+"""`verify` and `doctor`: looking at data that a running server or window may be using, without touching it."""
+
+import json
+from pathlib import Path
+
+from bioql_console.core import database_url, now_ms
+from bioql_console.domain.environment import Environment
+from bioql_console.domain.errors import OperatorError
+from bioql_console.domain.verification import Difference, Verification
+from bioql_console.services.credentials import Credentials
+from bioql_console.services.doctor import CheckResult, Doctor, Surroundings
+from bioql_console.services.keychain import KeychainSecrets
+from bioql_console.services.meter_setup import MeterSetup
+from bioql_console.services.server_health import check
+from bioql_console.services.stripe_access import StripeAccess
+from bioql_console.settings import data_directory, environment_directory, load
+from bioql_console.storage.database import Database, sqlite_url
+
+RUNNING_FILE = "running.json"
+
+
+def run_verify(data_dir: Path | None, url: str | None) -> Verification:
+    """Verify one database, or every environment's ledger in a data directory, added up.
+
+    Raises:
+        OperatorError: `db.absent` when there is no ledger at all.
+    """
+    if url:
+        return _verify(url)
+    folder = data_directory(data_dir)
+    paths = {environment: environment_directory(folder, environment) / "bioql.db" for environment in Environment}
+    found = {env: _verify(sqlite_url(path)) for env, path in paths.items() if path.exists()}
+    if not found:
+        raise OperatorError(
+            f"There is no ledger in {folder}.",
+            fix="Start the console or `serve` once, or name another --data-dir.",
+            code="db.absent",
+        )
+    return _added_up(found)
+
+
+def _verify(url: str) -> Verification:
+    database = Database(url, now_ms)
+    try:
+        database.open_existing()
+        with database.read() as work:
+            return work.verifier.run()
+    finally:
+        database.close()
+
+
+def _added_up(found: dict[Environment, Verification]) -> Verification:
+    differences = [
+        Difference(f"{environment.word}: {difference.what}", difference.cure, difference.user_id)
+        for environment, verification in found.items()
+        for difference in verification.differences
+    ]
+    return Verification(
+        users=sum(each.users for each in found.values()),
+        entries=sum(each.entries for each in found.values()),
+        owed_micros=sum(each.owed_micros for each in found.values()),
+        credit_micros=sum(each.credit_micros for each in found.values()),
+        differences=tuple(differences),
+    )
+
+
+def run_doctor(data_dir: Path | None) -> list[CheckResult]:
+    """Every check of the active environment, against whatever server is running on this data."""
+    folder = data_directory(data_dir)
+    settings = load(folder)
+    environment = Environment(settings.environment)
+    running = running_server(folder, environment)
+    credentials = Credentials(KeychainSecrets())
+    stripe = _stripe(environment, credentials, running)
+    database = Database(database_url(settings, folder, environment), now_ms)
+    try:
+        database.open_existing()
+    except OperatorError as error:
+        database.close()
+        return [CheckResult("database", False, error.what, error.fix)]
+    surroundings = Surroundings(
+        environment=environment,
+        data_dir=folder,
+        store=database,
+        credentials=credentials,
+        stripe=stripe,
+        meter=MeterSetup(stripe, database, now_ms) if stripe else None,
+        health=check,
+        server_url=running.get("url") or f"http://{settings.host}:{settings.port}",
+    )
+    try:
+        return Doctor(surroundings).run()
+    finally:
+        database.close()
+
+
+def _stripe(environment: Environment, credentials: Credentials, running: dict[str, str]) -> StripeAccess | None:
+    if environment is not Environment.SANDBOX:
+        return StripeAccess(environment, lambda: credentials.stripe_secret_key(environment), None)
+    if not running.get("stripe_base"):
+        return None
+    return StripeAccess(environment, lambda: running["stripe_secret_key"], running["stripe_base"])
+
+
+def running_file(data_dir: Path, environment: Environment) -> Path:
+    """Where a running server says how to reach it. The only key in it is the sandbox's, which is worth nothing."""
+    return environment_directory(data_dir, environment) / RUNNING_FILE
+
+
+def running_server(data_dir: Path, environment: Environment) -> dict[str, str]:
+    """What the server that runs on this data says of itself; empty when none runs."""
+    try:
+        found = json.loads(running_file(data_dir, environment).read_text())
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}

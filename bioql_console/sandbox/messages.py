@@ -1,0 +1,49 @@
+"""Requests and answers, without a word about sockets."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from .errors import Json
+
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What came in. Header names are lower case."""
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes out."""
+
+    status: int
+    body: bytes = b""
+    content_type: str = "application/json"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def json_answer(status: int, content: Json, headers: Mapping[str, str] | None = None) -> Answer:
+    return Answer(status, (json.dumps(content, indent=2) + "\n").encode(), headers=headers or {})
+
+
+def is_loopback(authority: str) -> bool:
+    """Whether a Host header names this machine. Other names mean a web page on another site is trying (DNS rebinding)."""
+    try:
+        return urlsplit(f"//{authority}").hostname in LOOPBACK
+    except ValueError:
+        return False
+
+
+def is_local_url(url: str) -> bool:
+    """Whether a URL leads to this machine: nothing the sandbox does may leave it."""
+    parts = urlsplit(url)
+    return parts.scheme in ("http", "https") and parts.hostname in LOOPBACK

@@ -1,0 +1,133 @@
+"""`serve`: the server without a window, until SIGTERM or Ctrl+C."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+from bioql_console.app import bound_url, server_app, write_running_file
+from bioql_console.core import Core, StripeSecrets, database_url, sandbox_secrets
+from bioql_console.domain.environment import Environment, check_secret_key, check_webhook_secret
+from bioql_console.sandbox import Sandbox
+from bioql_console.server.host import Served, bind, serve_until
+from bioql_console.server.report import start_up_report
+from bioql_console.services.credentials import Credentials
+from bioql_console.services.hardening import harden
+from bioql_console.services.instance_lock import InstanceLock
+from bioql_console.services.keychain import KeychainSecrets
+from bioql_console.services.logs import set_up_logs
+from bioql_console.settings import Settings, data_directory, environment_directory, load
+
+
+class ServeOptions(NamedTuple):
+    """What `bioql-console serve` was asked for; None means as the settings say."""
+
+    environment: Environment | None
+    host: str
+    port: int | None
+    database: str | None
+    data_dir: Path | None
+    ready_file: Path | None
+    secrets_from_environment: bool
+
+
+def run(options: ServeOptions) -> int:
+    """Serve until told to stop. Exit code 0 after a clean end.
+
+    Raises:
+        OperatorError: when it can't start; nothing is left behind.
+    """
+    harden()
+    folder = data_directory(options.data_dir)
+    set_up_logs(folder, to_stderr=True)
+    settings = load(folder)
+    environment = options.environment or Environment(settings.environment)
+    with ExitStack() as stack:
+        stack.enter_context(InstanceLock(folder, "serve"))
+        listening = bind(options.host, settings.port if options.port is None else options.port)
+        stack.callback(listening.close)
+        served, secrets, stripe_base, sandbox = [], _secrets(environment, options), None, None
+        if environment is Environment.SANDBOX:
+            sandbox = Sandbox(environment_directory(folder, environment) / "stripe.db")
+            stack.callback(sandbox.close)
+            sandbox_socket = bind("127.0.0.1", 0)
+            stack.callback(sandbox_socket.close)
+            stripe_base, secrets = bound_url(sandbox_socket), sandbox_secrets(sandbox)
+            sandbox.set_base_url(stripe_base)
+            sandbox.set_webhook_url(f"{bound_url(listening)}/webhooks/stripe")
+            served.append(Served(sandbox.app, sandbox_socket))
+        core = Core(
+            environment,
+            settings,
+            folder,
+            database_url(settings, folder, environment, options.database),
+            secrets,
+            stripe_base,
+        )
+        stack.callback(core.close)
+        core.start()
+        core.listener.turn_on(f"{bound_url(listening)}/webhooks/stripe")
+        served.append(Served(server_app(core, settings, bound_url(listening)), listening))
+        for line in start_up_report(core.stripe.enabled, bool(core.secrets.webhook_secrets()), settings):
+            sys.stdout.write(line + "\n")
+        ready = _ready(core, options, settings, bound_url(listening), stripe_base, sandbox)
+        stack.callback(write_running_file(core, bound_url(listening), stripe_base, sandbox))
+        asyncio.run(_serve(served, lambda: _announce(ready, options.ready_file)))
+    return 0
+
+
+def _secrets(environment: Environment, options: ServeOptions) -> StripeSecrets:
+    """Secrets as the options say. From the environment they are taken out of it, so that no child inherits them."""
+    if options.secrets_from_environment:
+        key = os.environ.pop("STRIPE_SECRET_KEY", "")
+        webhook_secret = os.environ.pop("STRIPE_WEBHOOK_SECRET", "")
+        if environment is Environment.SANDBOX:
+            key = webhook_secret = ""
+        checked_key = check_secret_key(key, environment) if key else None
+        checked_secrets = [check_webhook_secret(webhook_secret)] if webhook_secret else []
+        return StripeSecrets(lambda: checked_key, lambda: checked_secrets)
+    credentials = Credentials(KeychainSecrets())
+    secret_key = None if environment is Environment.SANDBOX else credentials.stripe_secret_key(environment)
+    webhook_secrets = [] if environment is Environment.SANDBOX else credentials.webhook_secrets(environment)
+    return StripeSecrets(lambda: secret_key, lambda: webhook_secrets)
+
+
+async def _serve(served: list[Served], ready: Callable[[], None]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await serve_until(served, stop, on_ready=ready)
+
+
+def _ready(
+    core: Core, options: ServeOptions, settings: Settings, url: str, stripe_base: str | None, sandbox: Sandbox | None
+) -> dict[str, object]:
+    ready: dict[str, object] = {
+        "url": url,
+        "webhook_url": f"{url}/webhooks/stripe",
+        "database": database_url(settings, core.data_dir, core.environment, options.database),
+        "stripe_base": stripe_base,
+        "pid": os.getpid(),
+    }
+    if sandbox is not None:
+        ready["stripe_secret_key"] = sandbox.secret_key
+        ready["stripe_publishable_key"] = sandbox.publishable_key
+        ready["webhook_secret"] = sandbox.webhook_secret
+    return ready
+
+
+def _announce(ready: dict[str, object], path: Path | None) -> None:
+    sys.stdout.write(f"Ready: {ready['url']}\n")
+    sys.stdout.flush()
+    if path is None:
+        return
+    beside = path.with_name(path.name + ".new")
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(ready, file)
+    beside.replace(path)
