@@ -1,123 +1,216 @@
-"""Composition root of the window: opens the console of an environment and closes it again, in reverse order."""
+"""Composition root of the window: opens the console of an environment, and closes it in reverse order."""
 
 import getpass
-import json
-import os
-import socket
-import threading
-from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from bioql_console.core import Core, StripeSecrets, database_url, now_ms, sandbox_secrets
 from bioql_console.demo_data import DEFAULT_USERS, fill
 from bioql_console.domain.environment import Environment
+from bioql_console.domain.errors import OperatorError
+from bioql_console.embedded import EmbeddedServer, bound_url, write_running_file
 from bioql_console.inspection import running_file
 from bioql_console.sandbox import Sandbox
-from bioql_console.server.app import ServerParts, create_app
 from bioql_console.server.host import Host, Served, bind
-from bioql_console.server.report import start_up_report
+from bioql_console.services.changes import Change
 from bioql_console.services.console import Console, Workers
 from bioql_console.services.credentials import Credentials
 from bioql_console.services.doctor import Doctor, Surroundings
-from bioql_console.services.external_server import ExternalServer
+from bioql_console.services.external_server import ExternalConfig, ExternalServer
+from bioql_console.services.hardening import harden
 from bioql_console.services.instance_lock import InstanceLock
 from bioql_console.services.keychain import KeychainSecrets
+from bioql_console.services.listener import Heartbeat
+from bioql_console.services.logs import set_up_logs
 from bioql_console.services.replay import Replay
 from bioql_console.services.sandbox_control import SandboxControl
 from bioql_console.services.server_health import check
 from bioql_console.services.worker import Worker
 from bioql_console.settings import Settings, environment_directory, load, save
 
-
-def bound_url(listening: socket.socket) -> str:
-    """Address of a bound socket, as a URL."""
-    host, port = listening.getsockname()[:2]
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+DATABASE_THREADS = 3
+STRIPE_THREADS = 3
 
 
-def server_app(core: Core, settings: Settings, url: str) -> Any:
-    """The BioQL server's ASGI application around a core."""
-    return create_app(
-        ServerParts(
-            store=core.database,
+class Launcher:
+    """Opens consoles on one data directory, one at a time. Every call blocks.
+
+    Args:
+        demo: Fill an empty Sandbox with demo data.
+    """
+
+    def __init__(self, data_dir: Path, *, demo: bool = False) -> None:
+        self._data_dir = data_dir
+        self._demo = demo
+        self._process = ExitStack()
+        self._credentials: Credentials | None = None
+        self._settings = Settings()
+
+    def prepare(self) -> None:
+        """What is done once in the life of the process.
+
+        Raises:
+            OperatorError: `instance.running`, `settings.*`.
+        """
+        if self._credentials is not None:
+            return
+        harden()
+        set_up_logs(self._data_dir)
+        self._process.enter_context(InstanceLock(self._data_dir, "window"))
+        self._settings = load(self._data_dir)
+        self._credentials = Credentials(KeychainSecrets())
+
+    def open(self, environment: Environment) -> Console:
+        """The running console of an environment.
+
+        Raises:
+            OperatorError: whatever keeps it from opening; nothing is left running then.
+        """
+        self.prepare()
+        with ExitStack() as stack:
+            console = self._build(environment, stack)
+            closing = stack.pop_all()
+        return replace(console, close=closing.close)
+
+    def close(self) -> None:
+        """Free the data folder for the next window."""
+        self._process.close()
+        self._credentials = None
+
+    def _settings_now(self) -> Settings:
+        return self._settings
+
+    def _save(self, settings: Settings) -> None:
+        save(settings, self._data_dir)
+        self._settings = settings
+
+    def _build(self, environment: Environment, stack: ExitStack) -> Console:
+        assert self._credentials is not None
+        sandbox, stripe_base = self._start_sandbox(stack) if environment is Environment.SANDBOX else (None, None)
+        secrets = sandbox_secrets(sandbox) if sandbox else keychain_secrets(self._credentials, environment)
+        url = database_url(self._settings, self._data_dir, environment)
+        core = Core(environment, self._settings, self._data_dir, url, secrets, stripe_base)
+        stack.callback(core.close)
+        if sandbox is not None and self._demo:
+            fill(core.database, sandbox, DEFAULT_USERS, seed=1)
+        core.start()
+        server = EmbeddedServer(core, self._settings_now, lambda url: _announce(core, url, stripe_base, sandbox))
+        stack.callback(_forget_running, core)
+        stack.callback(server.stop)
+        external = ExternalServer(
+            self._external_config,
+            self._data_dir / "logs" / "external.log",
+            on_change=lambda: core.changes.publish(Change("health")),
+        )
+        stack.callback(external.stop)
+        workers = Workers(
+            Worker("database", DATABASE_THREADS),
+            Worker("stripe", STRIPE_THREADS),
+            Worker("keychain"),
+            Worker("probe", 2),
+        )
+        for worker in (workers.database, workers.stripe, workers.keychain, workers.probe):
+            stack.callback(worker.close)
+        if sandbox is not None:
+            _start_quietly(server)
+        return self._console(core, server, external, workers, stripe_base)
+
+    def _start_sandbox(self, stack: ExitStack) -> tuple[Sandbox, str]:
+        sandbox = Sandbox(environment_directory(self._data_dir, Environment.SANDBOX) / "stripe.db")
+        stack.callback(sandbox.close)
+        listening = bind("127.0.0.1", 0)
+        base = bound_url(listening)
+        sandbox.set_base_url(base)
+        host = Host([Served(sandbox.app, listening)])
+        host.start()
+        stack.callback(host.stop)
+        return sandbox, base
+
+    def _external_config(self) -> ExternalConfig:
+        settings = self._settings
+        return ExternalConfig(settings.external_command, settings.external_folder, settings.external_health_url)
+
+    def _console(
+        self, core: Core, server: EmbeddedServer, external: ExternalServer, workers: Workers, stripe_base: str | None
+    ) -> Console:
+        assert self._credentials is not None
+        heartbeat = Heartbeat(core.secrets.webhook_secrets, now_ms)
+        livemode = core.environment.livemode
+        return Console(
             environment=core.environment,
+            settings=self._settings_now,
+            save_settings=self._save,
+            data_dir=self._data_dir,
+            operator=operator_name(),
+            now_ms=now_ms,
+            workers=workers,
+            store=core.database,
+            changes=core.changes,
+            credentials=self._credentials,
+            secret_key=core.secrets.secret_key,
+            webhook_secrets=core.secrets.webhook_secrets,
             stripe=core.stripe,
             registration=core.registration,
-            user_admin=core.users,
-            usage_recording=core.usage,
-            checkout_links=core.checkouts,
-            inbox_writer=core.inbox_writer,
-            webhook_secrets=core.secrets.webhook_secrets,
+            users=core.users,
+            usage=core.usage,
+            checkouts=core.checkouts,
+            meter=core.meter,
+            outbox=core.outbox,
+            replay=Replay(core.database, core.changes, core.applier.wake),
             listener=core.listener,
-            changes=core.changes,
-            now_ms=now_ms,
-            base_url=settings.dashboard_url or url,
-            allowed_origins=tuple(settings.allowed_origins),
-            dev_keys_allowed=not core.environment.livemode,
-            invoice_threshold_cents=settings.invoice_threshold_cents,
-            payment_terms_days=settings.payment_terms_days,
+            heartbeat=lambda: heartbeat.beat(server.webhook_url, livemode),
+            server=server,
+            external=external,
+            health=check,
+            doctor=_doctor(core, self._credentials, server),
+            sandbox=SandboxControl(stripe_base) if stripe_base else None,
+            close=lambda: None,
         )
+
+
+def keychain_secrets(credentials: Credentials, environment: Environment) -> StripeSecrets:
+    """The secrets of an environment as the operator entered them, read when they are needed."""
+    return StripeSecrets(
+        lambda: credentials.stripe_secret_key(environment), lambda: credentials.webhook_secrets(environment)
     )
 
 
-def write_running_file(core: Core, url: str, stripe_base: str | None, sandbox: Sandbox | None) -> Callable[[], None]:
-    """Say where the server is, for `doctor`; call the answer to take it back."""
-    path = running_file(core.data_dir, core.environment)
-    content = {"url": url, "stripe_base": stripe_base or "", "pid": os.getpid()}
+def operator_name() -> str:
+    """Who sits here, as the system knows them."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no entry for this user, e.g. in a container
+        return "operator"
+
+
+def _doctor(core: Core, credentials: Credentials, server: EmbeddedServer) -> Doctor:
+    surroundings = Surroundings(
+        environment=core.environment,
+        data_dir=core.data_dir,
+        store=core.database,
+        credentials=credentials,
+        stripe=core.stripe,
+        meter=core.meter,
+        health=check,
+        server_url=lambda: server.url,
+    )
+    return Doctor(surroundings)
+
+
+def _start_quietly(server: EmbeddedServer) -> None:
+    """A taken port must not keep the window from opening; the status bar says it and offers the cure."""
+    try:
+        server.start()
+    except OperatorError as error:
+        server.failure = error
+
+
+def _announce(core: Core, url: str, stripe_base: str | None, sandbox: Sandbox | None) -> None:
+    write_running_file(core, url, stripe_base, sandbox)
     if sandbox is not None:
-        content["stripe_secret_key"] = sandbox.secret_key
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(content, file)
-    return lambda: path.unlink(missing_ok=True)
+        sandbox.set_webhook_url(f"{url}/webhooks/stripe")
 
 
-class EmbeddedServer:
-    """The BioQL server inside the window's process, on a thread of its own."""
-
-    def __init__(self, core: Core, settings: Callable[[], Settings], on_start: Callable[[str], None]) -> None:
-        self._core = core
-        self._settings = settings
-        self._on_start = on_start
-        self._lock = threading.Lock()
-        self._host: Host | None = None
-        self._url = ""
-
-    @property
-    def running(self) -> bool:
-        return self._host is not None
-
-    @property
-    def url(self) -> str:
-        return self._url or f"http://{self._settings().host}:{self._settings().port}"
-
-    @property
-    def webhook_url(self) -> str:
-        return f"{self.url}/webhooks/stripe"
-
-    @property
-    def report(self) -> list[str]:
-        if not self.running:
-            return []
-        return start_up_report(self._core.stripe.enabled, bool(self._core.secrets.webhook_secrets()), self._settings())
-
-    def start(self) -> None:
-        with self._lock:
-            if self._host is not None:
-                return
-            settings = self._settings()
-            listening = bind(settings.host, settings.port)
-            self._url = bound_url(listening)
-            host = Host([Served(server_app(self._core, settings, self._url), listening)])
-            host.start()
-            self._host = host
-        self._core.listener.turn_on(self.webhook_url)
-        self._on_start(self._url)
-
-    def stop(self) -> None:
-        with self._lock:
-            host, self._host = self._host, None
-        self._core.listener.turn_off()
-        if host is not None:
-            host.stop()
+def _forget_running(core: Core) -> None:
+    running_file(core.data_dir, core.environment).unlink(missing_ok=True)

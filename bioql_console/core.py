@@ -82,7 +82,7 @@ class Core:
         self.checkouts = CheckoutLinks(store, stripe, changes, now_ms, environment)
         self.meter = MeterSetup(stripe, store, now_ms)
         self.outbox = OutboxSender(store, stripe, changes, now_ms)
-        self.listener = ListenerStatus()
+        self.listener = ListenerStatus(changes)
         self.applier = ApplierThread(EventApplier(store, environment, changes, now_ms))
         self.inbox_writer = InboxWriter(store, on_commit=self.applier.wake)
         self._stop_sending = threading.Event()

@@ -86,7 +86,7 @@ def run_doctor(data_dir: Path | None) -> list[CheckResult]:
         stripe=stripe,
         meter=MeterSetup(stripe, database, now_ms) if stripe else None,
         health=check,
-        server_url=running.get("url") or f"http://{settings.host}:{settings.port}",
+        server_url=lambda: running.get("url") or f"http://{settings.host}:{settings.port}",
     )
     try:
         return Doctor(surroundings).run()

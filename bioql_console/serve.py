@@ -10,12 +10,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from bioql_console.app import bound_url, server_app, write_running_file
 from bioql_console.core import Core, StripeSecrets, database_url, sandbox_secrets
 from bioql_console.domain.environment import Environment, check_secret_key, check_webhook_secret
+from bioql_console.embedded import bound_url, core_report, server_app, write_running_file
 from bioql_console.sandbox import Sandbox
 from bioql_console.server.host import Served, bind, serve_until
-from bioql_console.server.report import start_up_report
 from bioql_console.services.credentials import Credentials
 from bioql_console.services.hardening import harden
 from bioql_console.services.instance_lock import InstanceLock
@@ -73,7 +72,7 @@ def run(options: ServeOptions) -> int:
         core.start()
         core.listener.turn_on(f"{bound_url(listening)}/webhooks/stripe")
         served.append(Served(server_app(core, settings, bound_url(listening)), listening))
-        for line in start_up_report(core.stripe.enabled, bool(core.secrets.webhook_secrets()), settings):
+        for line in core_report(core, settings):
             sys.stdout.write(line + "\n")
         ready = _ready(core, options, settings, bound_url(listening), stripe_base, sandbox)
         stack.callback(write_running_file(core, bound_url(listening), stripe_base, sandbox))

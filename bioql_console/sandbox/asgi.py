@@ -28,9 +28,7 @@ class Disconnected(Exception):
 class SandboxApp:
     """`/v1/…` and `/v2/…`, the Checkout page, `/_sandbox/…`; delivers webhooks from start-up to shutdown."""
 
-    def __init__(
-        self, api: Api, page: CheckoutPage, control: Control, faults: Faults, worker: DeliveryWorker
-    ) -> None:
+    def __init__(self, api: Api, page: CheckoutPage, control: Control, faults: Faults, worker: DeliveryWorker) -> None:
         self._api, self._page, self._control = api, page, control
         self._faults, self._worker = faults, worker
 

@@ -89,7 +89,9 @@ class Control:
         return self._delivery_options()
 
     def _waiting_faults(self) -> Json:
-        shown = [{"status": fault.status, "path": fault.path.pattern, "count": fault.left} for fault in self._faults.waiting]
+        shown = [
+            {"status": fault.status, "path": fault.path.pattern, "count": fault.left} for fault in self._faults.waiting
+        ]
         return {"faults": shown}
 
     def _add_fault(self, asked: Json) -> Json:

@@ -31,9 +31,7 @@ class Sandbox:
         webhook_url: Where signed webhooks go, besides registered endpoints. Loopback only.
     """
 
-    def __init__(
-        self, path: Path, *, webhook_url: str | None = None, retries: RetryPolicy = DEFAULT_RETRIES
-    ) -> None:
+    def __init__(self, path: Path, *, webhook_url: str | None = None, retries: RetryPolicy = DEFAULT_RETRIES) -> None:
         self._registry = Registry(ALL)
         self._store = Store(path, self._registry.lookups)
         self.account_id = ACCOUNT_ID

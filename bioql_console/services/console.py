@@ -1,11 +1,12 @@
 """Everything a window works with, for one environment: built by the composition root, used by the pages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from bioql_console.domain.environment import Environment
+from bioql_console.domain.errors import OperatorError
 from bioql_console.services.changes import Changes
 from bioql_console.services.ports import Store
 from bioql_console.services.stripe_access import StripeAccess
@@ -41,6 +42,11 @@ class LocalServer(Protocol):
     @property
     def webhook_url(self) -> str: ...
     @property
+    def failure(self) -> OperatorError | None:
+        """Why the last attempt to start failed; None once it runs."""
+        ...
+
+    @property
     def report(self) -> list[str]:
         """The start-up report's lines; empty while it does not run."""
         ...
@@ -60,11 +66,16 @@ class LocalServer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """Threads for what may block. The window's own thread never touches disk, network or keychain."""
+    """Threads for what may block. The window's own thread never touches disk, network or keychain.
+
+    Args:
+        probe: For looks at health and surroundings, which must not wait behind an operator's work, nor it behind them.
+    """
 
     database: "Worker"
     stripe: "Worker"
     keychain: "Worker"
+    probe: "Worker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +84,8 @@ class Console:
 
     Args:
         operator: Who sits here, for the activity trail.
+        secret_key, webhook_secrets: What Stripe calls and signatures are made and checked with; never shown.
+        heartbeat: Sends a signed event through the real listener; OperatorError `webhooks.*` when it is deaf.
         sandbox: Control of the offline Stripe; None outside the Sandbox.
         save_settings: Stores new settings; those about the environment take effect when it is opened again.
         close: Stops everything in reverse order. Blocks until it is done.
@@ -88,6 +101,8 @@ class Console:
     store: Store
     changes: Changes
     credentials: "Credentials"
+    secret_key: Callable[[], str | None]
+    webhook_secrets: Callable[[], Sequence[str]]
     stripe: StripeAccess
     registration: "Registration"
     users: "UserAdmin"
@@ -97,6 +112,7 @@ class Console:
     outbox: "OutboxSender"
     replay: "Replay"
     listener: "ListenerStatus"
+    heartbeat: Callable[[], None]
     server: LocalServer
     external: "ExternalServer"
     health: "Callable[[str], HealthReport]"

@@ -40,7 +40,7 @@ class Surroundings:
 
     Args:
         stripe: None when there is no way to reach Stripe, e.g. a sandbox that is not running.
-        server_url: The server to ask for its health.
+        server_url: Where the server to ask for its health is, e.g. "http://127.0.0.1:5001".
     """
 
     environment: Environment
@@ -50,7 +50,7 @@ class Surroundings:
     stripe: "StripeAccess | None"
     meter: "MeterSetup | None"
     health: "Callable[[str], HealthReport]"
-    server_url: str
+    server_url: Callable[[], str]
 
 
 class Doctor:
@@ -184,17 +184,17 @@ class Doctor:
         )
 
     def server(self) -> CheckResult:
-        report = self._at.health(self._at.server_url)
+        report = self._at.health(self._at.server_url())
         if not report.reachable:
             return CheckResult("server", False, report.words, report.cure)
-        return CheckResult("server", True, f"Server at {self._at.server_url} answers in {report.latency_ms} ms.")
+        return CheckResult("server", True, f"Server at {self._at.server_url()} answers in {report.latency_ms} ms.")
 
     def server_stripe(self) -> CheckResult:
-        report = self._at.health(self._at.server_url)
+        report = self._at.health(self._at.server_url())
         return _flag("server_stripe", report.stripe_enabled, "Stripe integration", report.words, report.cure)
 
     def server_webhooks(self) -> CheckResult:
-        report = self._at.health(self._at.server_url)
+        report = self._at.health(self._at.server_url())
         return _flag("server_webhooks", report.webhooks_enabled, "Webhook handling", report.words, report.cure)
 
     def customers(self) -> CheckResult:

@@ -80,7 +80,7 @@ class MeterSetup:
                 code="meter.no_test_in_live",
             )
         identifier = f"test-{uuid.uuid4().hex}"
-        self._stripe.gateway().send_meter_event(identifier, customer, "1", self._now_ms(), {"test": "1"})
+        self._stripe.gateway().send_meter_event(identifier, EVENT_NAME, customer, 1, self._now_ms(), {"test": "1"})
         with self._store.write() as work:
             work.activity.record(operator, "sent test meter event", identifier, after=customer)
             work.commit()

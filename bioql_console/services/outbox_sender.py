@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 
 from bioql_console.domain.errors import OperatorError
+from bioql_console.domain.meter import EVENT_NAME
 from bioql_console.domain.outbox import Message, MessageKind
 from bioql_console.services.changes import Change, Changes
 from bioql_console.services.ports import Store
@@ -65,11 +66,19 @@ class OutboxSender:
         gateway = self._stripe.gateway()
         if message.kind is MessageKind.METER_EVENT:
             gateway.send_meter_event(
-                message.key, message.stripe_customer_id, str(message.value), message.occurred_ms, message.extra
+                message.key,
+                EVENT_NAME,
+                message.stripe_customer_id,
+                message.value,
+                message.occurred_ms,
+                message.extra,
+                attempt=message.attempts,
             )
         else:
             words = message.extra.get("description", "BioQL payment")
-            gateway.credit_balance(message.stripe_customer_id, message.value, message.key, words)
+            gateway.credit_balance(
+                message.stripe_customer_id, message.value, message.key, words, since_ms=message.occurred_ms
+            )
 
     def _give_back(self, message: Message, error: OperatorError) -> None:
         with self._store.write() as work:

@@ -124,7 +124,7 @@ def rate_limit_pause_ms(headers: Mapping[str, str], tries: int) -> int:
     asked = {name.lower(): value for name, value in headers.items()}.get("retry-after", "")
     if asked.isascii() and asked.isdigit():
         return int(asked[:9]) * 1000
-    return 500 * 2**tries * random.randint(80, 120) // 100
+    return (500 << tries) * random.randint(80, 120) // 100
 
 
 def _require_stripes_words(body: Any, status: int) -> None:

@@ -26,9 +26,7 @@ def adjust(work: Work, customer: Json, amount: int, currency: str, kind: str, **
     if customer["currency"] not in (None, currency):
         message = f"The customer's balance is in {customer['currency']}, not in {currency}."
         raise StripeError(message, param="currency")
-    changed = work.change(
-        customer, "customer.updated", balance=customer["balance"] + amount, currency=currency
-    )
+    changed = work.change(customer, "customer.updated", balance=customer["balance"] + amount, currency=currency)
     transaction = work.new(
         "customer_balance_transaction",
         "cbtxn_",

@@ -112,9 +112,11 @@ def _apply(work: Work, customer: Json, fields: Json) -> None:
     if "invoice_settings" in fields:
         fields["invoice_settings"] = customer["invoice_settings"] | fields["invoice_settings"]
         method = fields["invoice_settings"]["default_payment_method"]
-        if method and work.require("payment_method", method, "invoice_settings[default_payment_method]")[
-            "customer"
-        ] != customer["id"]:
+        if (
+            method
+            and work.require("payment_method", method, "invoice_settings[default_payment_method]")["customer"]
+            != customer["id"]
+        ):
             raise StripeError("The payment method must be attached to the customer.", param="invoice_settings")
     fields["tax_exempt"] = fields.get("tax_exempt") or customer["tax_exempt"]
     customer.update(fields)

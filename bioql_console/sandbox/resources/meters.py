@@ -8,9 +8,7 @@ from ..work import Work
 BY_ID = Group(of={"event_payload_key": Text(required=True, longest=100), "type": Choice(of=("by_id",), required=True)})
 CREATE: Table = {
     "customer_mapping": BY_ID,
-    "default_aggregation": Group(
-        of={"formula": Choice(of=("count", "last", "sum"), required=True)}, required=True
-    ),
+    "default_aggregation": Group(of={"formula": Choice(of=("count", "last", "sum"), required=True)}, required=True),
     "display_name": Text(longest=250, required=True),
     "event_name": Text(longest=100, required=True),
     "event_time_window": Choice(of=("day", "hour")),

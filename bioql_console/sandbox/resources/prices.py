@@ -163,7 +163,9 @@ def _take_lookup_key(work: Work, key: str | None, transfer: bool | None, own: st
             continue
         if not transfer:
             raise StripeError(
-                f"A price (`{price['id']}`) already uses that lookup key.", code="resource_already_exists", param="lookup_key"
+                f"A price (`{price['id']}`) already uses that lookup key.",
+                code="resource_already_exists",
+                param="lookup_key",
             )
         work.change(price, "price.updated", lookup_key=None)
 
@@ -176,7 +178,9 @@ def _create(work: Work) -> Json:
 
 def _update(work: Work) -> Json:
     price = work.addressed("price", "price")
-    fields = {name: work.params[name] for name in ("active", "lookup_key", "nickname", "tax_behavior") if name in work.params}
+    fields = {
+        name: work.params[name] for name in ("active", "lookup_key", "nickname", "tax_behavior") if name in work.params
+    }
     if "metadata" in work.params:
         fields["metadata"] = merged_metadata(price["metadata"], work.params["metadata"])
     _take_lookup_key(work, fields.get("lookup_key"), work.params.get("transfer_lookup_key"), price["id"])
