@@ -20,7 +20,7 @@ LAYERS = {
 }
 
 LIBRARIES = {
-    "stripe": ("services/stripe_gateway.py", "services/stripe_transport.py", "services/signature.py"),
+    "stripe": ("services/stripe_gateway.py", "services/signature.py"),
     "keyring": ("services/keychain.py",),
     "secretstorage": ("services/keychain.py",),
     "sqlalchemy": ("storage/",),

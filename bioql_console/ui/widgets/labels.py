@@ -1,0 +1,84 @@
+"""Text that comes from outside is plain text: it can never be taken for markup."""
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+
+from bioql_console.ui.theme import mono_font
+
+
+def restyle(widget: QWidget) -> None:
+    """Make the style sheet see a changed property."""
+    widget.style().unpolish(widget)
+    widget.style().polish(widget)
+
+
+class PlainLabel(QLabel):
+    """Plain text.
+
+    Args:
+        role: How it looks: "", "heading", "title", "figure", "muted", "small", "strong", "bad" or "mono".
+    """
+
+    def __init__(self, text: str = "", role: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setText(text)
+        if role == "mono":
+            self.setFont(mono_font())
+        elif role:
+            self.setProperty("role", role)
+
+    def wrapped(self) -> "PlainLabel":
+        """Break long text into lines."""
+        self.setWordWrap(True)
+        return self
+
+    def selectable(self) -> "PlainLabel":
+        """Let the text be marked and copied by mouse and keyboard."""
+        flags = Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        self.setTextInteractionFlags(flags)
+        return self
+
+    def set_tone(self, tone: str) -> None:
+        """Colour of a figure: "", "bad" or "unknown"."""
+        if self.property("tone") != tone:
+            self.setProperty("tone", tone)
+            restyle(self)
+
+
+class ElidedLabel(PlainLabel):
+    """One line that ends in … when there is no room; the whole text is its tool tip."""
+
+    def __init__(self, text: str = "", role: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(text, role, parent)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def setText(self, text: str) -> None:
+        super().setText(text)
+        self.setToolTip(text if len(text) > 20 else "")
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(24, super().minimumSizeHint().height())
+
+    def paintEvent(self, _event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        room = self.contentsRect()
+        text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, room.width())
+        painter.drawText(room, int(self.alignment()), text)
+
+
+class StatePill(PlainLabel):
+    """A state in a word on a tinted ground: "ok", "warn", "bad", "info" or "unknown"."""
+
+    def __init__(self, text: str = "", kind: str = "unknown", parent: QWidget | None = None) -> None:
+        super().__init__(text, parent=parent)
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Maximum)
+        self.setProperty("pill", kind)
+
+    def show_state(self, text: str, kind: str) -> None:
+        self.setText(text)
+        if self.property("pill") != kind:
+            self.setProperty("pill", kind)
+            restyle(self)
