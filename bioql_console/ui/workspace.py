@@ -1,0 +1,71 @@
+"""What the pages of one open console share: the console, its changes on the window's thread, and ways to each other."""
+
+import threading
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from bioql_console.services.changes import Change
+from bioql_console.services.console import Console
+from bioql_console.ui.memory import Memory
+
+# Under a flood of webhooks the pages repaint a few times a second, not a thousand times.
+GATHER_MS = 60
+
+
+class Workspace(QObject):
+    """Lives as long as its console is open.
+
+    Signals:
+        changed: Topics (a frozenset of `Change.topic`) about which something changed, gathered over a moment.
+        toasted: A sentence to show for a moment.
+        page_asked: A page's name, and what to show there or None.
+        environment_asked: The name of the environment to switch to.
+    """
+
+    changed = Signal(object)
+    toasted = Signal(str)
+    page_asked = Signal(str, object)
+    environment_asked = Signal(str)
+    theme_asked = Signal(str)
+    _arrived = Signal()
+
+    def __init__(self, console: Console, memory: Memory, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.console = console
+        self.memory = memory
+        self._lock = threading.Lock()
+        self._topics: set[str] = set()
+        self._gathering = QTimer(self)
+        self._gathering.setSingleShot(True)
+        self._gathering.setInterval(GATHER_MS)
+        self._gathering.timeout.connect(self._tell)
+        self._arrived.connect(self._gather)
+        self._unsubscribe = console.changes.subscribe(self._hear)
+
+    def close(self) -> None:
+        """Hear nothing any more."""
+        self._unsubscribe()
+        self._gathering.stop()
+
+    def now_ms(self) -> int:
+        return self.console.now_ms()
+
+    def _hear(self, change: Change) -> None:
+        """Called on any thread."""
+        with self._lock:
+            first = not self._topics
+            self._topics.add(change.topic)
+        if first:
+            self._arrived.emit()
+
+    @Slot()
+    def _gather(self) -> None:
+        if not self._gathering.isActive():
+            self._gathering.start()
+
+    @Slot()
+    def _tell(self) -> None:
+        with self._lock:
+            topics, self._topics = frozenset(self._topics), set()
+        if topics:
+            self.changed.emit(topics)
