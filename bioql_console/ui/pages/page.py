@@ -1,0 +1,113 @@
+"""The frame of every page: heading, freshness, actions, notice, body."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
+
+from bioql_console.domain.errors import OperatorError
+from bioql_console.ui import formats
+from bioql_console.ui.viewmodels.view_model import ViewModel
+from bioql_console.ui.widgets.cards import NoticeBar
+from bioql_console.ui.widgets.labels import PlainLabel
+from bioql_console.ui.workspace import Workspace
+
+
+class Page(QWidget):
+    """A page. It can be shown before there is a workspace; `attach` brings it to life."""
+
+    name: ClassVar[str] = ""
+    title: ClassVar[str] = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName(f"{self.name}Page")
+        self.setAccessibleName(self.title)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(18, 14, 18, 14)
+        column.setSpacing(10)
+        self.header = QHBoxLayout()
+        self.header.setSpacing(10)
+        self.heading = PlainLabel(self.title, "heading")
+        self.count = PlainLabel("", "muted")
+        self.fresh = PlainLabel("", "muted")
+        self.header.addWidget(self.heading)
+        self.header.addWidget(self.count)
+        self.header.addStretch(1)
+        self.header.addWidget(self.fresh)
+        column.addLayout(self.header)
+        self.busy = QProgressBar()
+        self.busy.setRange(0, 0)
+        self.busy.setTextVisible(False)
+        self.busy.setAccessibleName("Working")
+        keeps_room = self.busy.sizePolicy()
+        keeps_room.setRetainSizeWhenHidden(True)
+        self.busy.setSizePolicy(keeps_room)
+        self.busy.hide()
+        self.notice = NoticeBar()
+        column.addWidget(self.notice)
+        self.body = QVBoxLayout()
+        self.body.setSpacing(10)
+        column.addLayout(self.body, 1)
+        column.addWidget(self.busy)
+        self.model: ViewModel | None = None
+
+    def attach(self, workspace: Workspace) -> None:
+        """Come to life with an open console."""
+        raise NotImplementedError
+
+    def adopt(self, model: ViewModel) -> None:
+        """Show what every view model says."""
+        self.model = model
+        model.failed.connect(self._show_failure)
+        model.busy_changed.connect(self.busy.setVisible)
+        model.refreshed.connect(lambda at_ms: self.fresh.setText(f"as of {formats.clock(at_ms)}"))
+        self.notice.retried.connect(model.refresh)
+
+    def show_argument(self, argument: Any) -> None:
+        """Show something particular, as another page asked."""
+
+    def focus_search(self) -> None:
+        """`/`: go to the page's search field, if it has one."""
+
+    def came_to_front(self) -> None:
+        if self.model is not None:
+            self.model.show()
+
+    def went_behind(self) -> None:
+        if self.model is not None:
+            self.model.hide()
+
+    def close_page(self) -> None:
+        """Stop for good; the widget is deleted afterwards."""
+        if self.model is not None:
+            self.model.close()
+
+    def _show_failure(self, error: OperatorError | None) -> None:
+        if error is None:
+            self.notice.hide()
+        else:
+            self.notice.show_notice(error.what, error.fix, retry=True)
+
+
+def open_in_browser(url: str) -> bool:
+    """Hand an http(s) address to the system's browser; anything else is refused."""
+    address = QUrl(url, QUrl.ParsingMode.StrictMode)
+    return address.scheme() in ("http", "https") and QDesktopServices.openUrl(address)
+
+
+def toolbar(*widgets: QWidget | None) -> QHBoxLayout:
+    """Widgets in a row; None takes the room that is left."""
+    row = QHBoxLayout()
+    row.setSpacing(8)
+    for widget in widgets:
+        if widget is None:
+            row.addStretch(1)
+        else:
+            row.addWidget(widget, 0, Qt.AlignmentFlag.AlignVCenter)
+    return row
+
+
+Pressed = Callable[[], object]

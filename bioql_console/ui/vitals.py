@@ -1,0 +1,214 @@
+"""The five signs of life in the status bar, looked at again and again in the background."""
+
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from PySide6.QtCore import QObject, QTimer, Signal, Slot
+
+from bioql_console.domain.environment import Environment
+from bioql_console.domain.errors import OperatorError
+from bioql_console.services.server_health import HealthReport
+from bioql_console.ui import formats
+from bioql_console.ui.tasks import LatestTask
+from bioql_console.ui.workspace import Workspace
+
+HISTORY = 240
+HEARTBEAT_EVERY_MS = 30_000
+DEAF_AFTER_MS = 90_000
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Vital:
+    """One sign of life.
+
+    Args:
+        state: "ok", "warn", "bad" or "unknown".
+        words: A few words for the status bar.
+        reason: A sentence or two for who asks.
+        cure: The one next step; empty when all is well.
+        page: Where to cure it.
+    """
+
+    state: str
+    words: str
+    reason: str = ""
+    cure: str = ""
+    page: str = ""
+
+
+UNKNOWN = {
+    "server": Vital("unknown", "Server: not asked yet"),
+    "stripe": Vital("unknown", "Stripe: not asked yet"),
+    "webhooks": Vital("unknown", "Webhooks: not asked yet"),
+    "database": Vital("unknown", "Database: not asked yet"),
+    "keychain": Vital("unknown", "Keychain: not asked yet"),
+}
+
+
+class Vitals(QObject):
+    """Looks at server, Stripe, webhooks, database and keychain.
+
+    Signals:
+        changed: A sign's name.
+        account_known: The Stripe account's name and id.
+        health_known: The latest HealthReport of the watched server.
+    """
+
+    changed = Signal(str)
+    account_known = Signal(str, str)
+    health_known = Signal(object)
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__(workspace)
+        self.signs = dict(UNKNOWN)
+        self.health: HealthReport | None = None
+        self.latencies: deque[int] = deque(maxlen=HISTORY)
+        self._workspace = workspace
+        self._console = workspace.console
+        self._tasks = {name: LatestTask(self) for name in UNKNOWN}
+        self._tasks["heartbeat"] = LatestTask(self)
+        for name, task in self._tasks.items():
+            task.failed.connect(lambda error, name=name: self._failed(name, error))
+        self._health_timer = self._every(self._console.settings().health_every_s * 1000, self.look)
+        self._beat_timer = self._every(HEARTBEAT_EVERY_MS, self.beat)
+        self._clock = self._every(5_000, self._show_webhooks)
+        workspace.changed.connect(self._hear)
+
+    def _every(self, pause_ms: int, work: Callable[[], None]) -> QTimer:
+        timer = QTimer(self)
+        timer.setInterval(pause_ms)
+        timer.timeout.connect(work)
+        return timer
+
+    def start(self) -> None:
+        """Look at once, then again and again."""
+        self.look()
+        self._start("keychain", self._look_at_keychain)
+        self.beat()
+        for timer in (self._health_timer, self._beat_timer, self._clock):
+            timer.start()
+
+    def close(self) -> None:
+        for timer in (self._health_timer, self._beat_timer, self._clock):
+            timer.stop()
+        for task in self._tasks.values():
+            task.close()
+
+    def look(self) -> None:
+        """Look at everything that may change by itself."""
+        self._health_timer.setInterval(self._console.settings().health_every_s * 1000)
+        self._start("server", self._look_at_server)
+        self._start("stripe", self._look_at_stripe)
+        self._start("database", self._look_at_database)
+
+    def look_at_keychain(self) -> None:
+        """Probe the keychain again."""
+        self._start("keychain", self._look_at_keychain)
+
+    def beat(self) -> None:
+        """Send a heartbeat through the listener, if it is on."""
+        if self._console.listener.on:
+            self._start("heartbeat", self._beat)
+        self._show_webhooks()
+
+    def _start(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        if not self._tasks[name].running:
+            self._tasks[name].start(work)
+
+    def _set(self, name: str, vital: Vital) -> None:
+        if self.signs[name] != vital:
+            self.signs[name] = vital
+            self.changed.emit(name)
+
+    def _failed(self, name: str, error: OperatorError) -> None:
+        target = "webhooks" if name == "heartbeat" else name
+        page = {"stripe": "settings", "webhooks": "webhooks", "keychain": "settings"}.get(target, "server")
+        self._set(target, Vital("bad", f"{target.capitalize()}: needs attention", error.what, error.fix, page))
+
+    @Slot(object)
+    def _hear(self, topics: frozenset[str]) -> None:
+        if "health" in topics:
+            self._start("server", self._look_at_server)
+        if topics & {"listener", "events"}:
+            self._show_webhooks()
+
+    def _watched_url(self) -> str:
+        """The external server when one is configured and ours is off, else our own."""
+        settings = self._console.settings()
+        own = self._console.server
+        return settings.external_health_url if settings.external_command and not own.running else own.url
+
+    async def _look_at_server(self) -> None:
+        failure = self._console.server.failure
+        if failure is not None and not self._console.server.running and not self._console.settings().external_command:
+            self._set("server", Vital("bad", "Server off", failure.what, failure.fix, "server"))
+            return
+        report = await self._console.workers.probe.run(self._console.health, self._watched_url())
+        self.health = report
+        if report.latency_ms is not None:
+            self.latencies.append(report.latency_ms)
+        self.health_known.emit(report)
+        if not report.reachable:
+            vital = Vital("bad", "Server not reachable", report.words, report.cure, "server")
+        elif not report.healthy:
+            words = "Server: Stripe off" if report.stripe_enabled is False else "Server: webhooks off"
+            vital = Vital("bad", words, report.words, report.cure, "server")
+        else:
+            vital = Vital("ok", f"Server healthy {report.latency_ms} ms", f"{report.words} {report.url}", "", "server")
+        self._set("server", vital)
+
+    async def _look_at_stripe(self) -> None:
+        word = "sandbox" if self._console.environment is Environment.SANDBOX else self._console.environment.word
+        started = self._workspace.now_ms()
+        account = await self._console.workers.probe.run(lambda: self._console.stripe.gateway().account())
+        took = self._workspace.now_ms() - started
+        self.account_known.emit(account.name, account.id)
+        reason = f"{account.name} · {account.id} answered in {took} ms."
+        self._set("stripe", Vital("ok", f"Stripe {word}", reason, "", "settings"))
+
+    async def _look_at_database(self) -> None:
+        def look() -> int:
+            started = self._workspace.now_ms()
+            with self._console.store.read() as work:
+                work.inbox.counts()
+            return self._workspace.now_ms() - started
+
+        took = await self._console.workers.database.run(look)
+        words = self._console.store.words
+        self._set("database", Vital("ok", f"Database {words}", f"{words} answered in {took} ms.", "", "settings"))
+
+    async def _look_at_keychain(self) -> None:
+        status = await self._console.workers.keychain.run(self._console.credentials.probe)
+        if status.state == "ok":
+            vital = Vital("ok", "Keychain open", status.words, "", "settings")
+        elif self._console.environment is Environment.SANDBOX:
+            vital = Vital("warn", "Keychain: secrets for this run only", status.words, status.cure, "settings")
+        else:
+            vital = Vital("bad", f"Keychain {status.state}: for this run only", status.words, status.cure, "settings")
+        self._set("keychain", vital)
+
+    async def _beat(self) -> None:
+        await self._console.workers.probe.run(self._console.heartbeat)
+        self._show_webhooks()
+
+    def _show_webhooks(self) -> None:
+        listener = self._console.listener
+        if not listener.on:
+            cure = "Switch the listener on, on the Webhooks page."
+            words = "The listener is off: payments are not noticed."
+            self._set("webhooks", Vital("warn", "Webhooks off", words, cure, "webhooks"))
+            return
+        heard = listener.last_heard_ms
+        if heard is None:
+            return
+        now = self._workspace.now_ms()
+        since = formats.ago(heard, now)
+        if now - heard > DEAF_AFTER_MS:
+            reason = f"Nothing was heard since {formats.clock(heard)}, not even our own heartbeat."
+            cure = "Switch the listener off and on again."
+            self._set("webhooks", Vital("bad", f"Webhooks silent, heard {since}", reason, cure, "webhooks"))
+        else:
+            self._set("webhooks", Vital("ok", f"Webhooks heard {since}", f"Listening at {listener.address}.", "", "webhooks"))
