@@ -1,6 +1,6 @@
 """Every check of the console's surroundings, each with its cure. Used by `doctor` and the Overview."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,8 +59,8 @@ class Doctor:
     def __init__(self, surroundings: Surroundings) -> None:
         self._at = surroundings
 
-    def run(self) -> list[CheckResult]:
-        """All checks, in the order in which to mend them."""
+    def run(self, only: Collection[str] = ()) -> list[CheckResult]:
+        """All checks, or those named, in the order in which to mend them."""
         checks: Iterable[Callable[[], CheckResult]] = (
             self.data_folder,
             self.database,
@@ -77,7 +77,7 @@ class Doctor:
             self.customers,
             self.events,
         )
-        return [check() for check in checks]
+        return [check() for check in checks if not only or check.__name__ in only]
 
     def data_folder(self) -> CheckResult:
         folder = self._at.data_dir

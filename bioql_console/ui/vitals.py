@@ -211,4 +211,5 @@ class Vitals(QObject):
             cure = "Switch the listener off and on again."
             self._set("webhooks", Vital("bad", f"Webhooks silent, heard {since}", reason, cure, "webhooks"))
         else:
-            self._set("webhooks", Vital("ok", f"Webhooks heard {since}", f"Listening at {listener.address}.", "", "webhooks"))
+            reason = f"Listening at {listener.address}."
+            self._set("webhooks", Vital("ok", f"Webhooks heard {since}", reason, "", "webhooks"))

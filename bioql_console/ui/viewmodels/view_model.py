@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from bioql_console.domain.paging import Cursor, Page
 from bioql_console.services.ports import Work
 from bioql_console.ui.models.row_table import Column, RowTable
-from bioql_console.ui.tasks import LatestTask, OneAtATime
+from bioql_console.ui.tasks import LatestTask, OneAtATime, Task
 from bioql_console.ui.workspace import Workspace
 
 R = TypeVar("R")
@@ -48,18 +48,21 @@ class ViewModel(QObject):
 
     def latest(self, *, busy: bool = False) -> LatestTask:
         """A task for reading that ends with the view model."""
-        return self._adopt(LatestTask(self), busy)
+        task = LatestTask(self)
+        self._adopt(task, busy)
+        return task
 
     def one_at_a_time(self) -> OneAtATime:
         """A task for writing that ends with the view model."""
-        return self._adopt(OneAtATime(self), True)
+        task = OneAtATime(self)
+        self._adopt(task, True)
+        return task
 
-    def _adopt(self, task: Any, busy: bool) -> Any:
+    def _adopt(self, task: Task, busy: bool) -> None:
         task.failed.connect(self.failed)
         if busy:
             task.running_changed.connect(self.busy_changed)
         self._closing.append(task.close)
-        return task
 
     def show(self) -> None:
         """The page came to the front."""

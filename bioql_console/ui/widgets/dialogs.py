@@ -1,7 +1,6 @@
 """Dialogs that are asked with `await`, never with a loop of their own."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFontMetrics
@@ -12,9 +11,6 @@ from bioql_console.ui.widgets.buttons import CopyButton, button
 from bioql_console.ui.widgets.cards import KeyValues
 from bioql_console.ui.widgets.fields import Labelled
 from bioql_console.ui.widgets.labels import PlainLabel
-
-if TYPE_CHECKING:
-    import asyncio
 
 WIDTH = 480
 
@@ -27,7 +23,14 @@ class Asked(QDialog):
     """
 
     def __init__(
-        self, parent: QWidget, title: str, environment: str, accept: str, *, look: str = "primary", cancel: str = "Cancel"
+        self,
+        parent: QWidget,
+        title: str,
+        environment: str,
+        accept: str,
+        *,
+        look: str = "primary",
+        cancel: str = "Cancel",
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle(f"{title} · {environment}")
@@ -106,8 +109,8 @@ class PlanDialog(Asked):
 class FormDialog(Asked):
     """Fields, each with a check that answers what is wrong or nothing."""
 
-    def __init__(self, parent: QWidget, title: str, environment: str, accept: str, note: str = "", look: str = "primary"):
-        super().__init__(parent, title, environment, accept, look=look)
+    def __init__(self, parent: QWidget, title: str, environment: str, accept: str, note: str = "") -> None:
+        super().__init__(parent, title, environment, accept)
         if note:
             self.body.addWidget(PlainLabel(note, "muted").wrapped())
         self._checked: list[tuple[Labelled, QLineEdit, Callable[[str], str]]] = []

@@ -121,4 +121,3 @@ def field(placeholder: str = "", name: str = "", text: str = "") -> QLineEdit:
     if name:
         made.setAccessibleName(name)
     return made
-

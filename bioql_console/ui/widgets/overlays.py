@@ -17,6 +17,7 @@ class Toast(QFrame):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self._window = parent
         self.setObjectName("toast")
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         row = QHBoxLayout(self)
@@ -32,7 +33,7 @@ class Toast(QFrame):
     def say(self, words: str) -> None:
         self.words.setText(words)
         self.adjustSize()
-        room = self.parentWidget().rect()
+        room = self._window.rect()
         self.move((room.width() - self.width()) // 2, room.height() - self.height() - 48)
         self.show()
         self.raise_()

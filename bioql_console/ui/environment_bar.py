@@ -1,0 +1,99 @@
+"""The bar that says where one is: environment, account, search, dev mode. It can't be mistaken or scrolled away."""
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QActionGroup
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QPushButton
+
+from bioql_console.domain.environment import Environment
+from bioql_console.ui.icons import Icons
+from bioql_console.ui.theme import tokens
+from bioql_console.ui.widgets.buttons import Toggle
+from bioql_console.ui.widgets.labels import ElidedLabel, PlainLabel, restyle
+
+HEIGHT = 40
+WORDS = {
+    Environment.SANDBOX: "BioQL offline",
+    Environment.TEST: "Stripe test mode",
+    Environment.LIVE: "Stripe live mode",
+}
+MEANING = {
+    Environment.SANDBOX: "Sandbox — offline Stripe on this machine, no real money",
+    Environment.TEST: "Test — Stripe's test mode, no real money",
+    Environment.LIVE: "Live — real customers, real money",
+}
+
+
+class EnvironmentBar(QFrame):
+    """Where one is, and the way elsewhere.
+
+    Signals:
+        environment_asked: An environment's name.
+        palette_asked: The command palette is wanted.
+        dev_mode_asked: Dev mode on or off.
+    """
+
+    environment_asked = Signal(str)
+    palette_asked = Signal()
+    dev_mode_asked = Signal(bool)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("environmentBar")
+        self.setFixedHeight(HEIGHT)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 0, 14, 0)
+        row.setSpacing(12)
+        self.environment = QPushButton()
+        self.environment.setObjectName("environmentButton")
+        self.environment.setMenu(self._menu())
+        self.account = ElidedLabel()
+        self.lock = PlainLabel("", "strong")
+        self.command = QPushButton("Search users, ids, or run a command…     Ctrl+K")
+        self.command.setObjectName("commandField")
+        self.command.setAccessibleName("Search or run a command")
+        self.command.clicked.connect(self.palette_asked)
+        self.dev_mode = Toggle("Dev mode", on_bar=True)
+        self.dev_mode.setToolTip(
+            "On: the Sandbox with its server and listener, dev keys, triggers and faults.\n"
+            "Off: the Test or Live environment chosen last."
+        )
+        self.dev_mode.clicked.connect(self.dev_mode_asked)
+        row.addWidget(self.environment)
+        row.addWidget(self.account, 3)
+        row.addWidget(self.lock)
+        row.addWidget(self.command, 4)
+        row.addStretch(2)
+        row.addWidget(self.dev_mode)
+
+    def _menu(self) -> QMenu:
+        menu = QMenu(self)
+        group = QActionGroup(self)
+        self._choices = {}
+        for each in Environment:
+            choice = menu.addAction(MEANING[each])
+            choice.setCheckable(True)
+            group.addAction(choice)
+            choice.triggered.connect(lambda _checked=False, name=each.value: self.environment_asked.emit(name))
+            self._choices[each] = choice
+        return menu
+
+    def show_environment(self, environment: Environment) -> None:
+        """Colour, word and switch."""
+        self.environment.setText(f"{environment.word}  ▾")
+        self.environment.setAccessibleName(f"Environment {environment.word}")
+        self._choices[environment].setChecked(True)
+        self.account.setText(WORDS[environment])
+        self.dev_mode.setChecked(environment is Environment.SANDBOX)
+        self.lock.setText("Locked" if environment is Environment.LIVE else "")
+        self.lock.setToolTip("Nothing but reading leaves for Stripe until writing is armed.")
+        self.lock.setVisible(environment is Environment.LIVE)
+        if self.property("environment") != environment.value:
+            self.setProperty("environment", environment.value)
+            restyle(self)
+
+    def show_account(self, environment: Environment, name: str, account_id: str) -> None:
+        self.account.setText(f"{name or WORDS[environment]} · {account_id}")
+
+    def show_icons(self, icons: Icons, environment: Environment) -> None:
+        self.environment.setIcon(icons.icon(environment.value, tokens().on_bar))
+        self.command.setIcon(icons.icon("search", tokens().on_bar))

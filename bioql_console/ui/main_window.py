@@ -1,0 +1,285 @@
+"""The frame: environment bar, navigation, one page, status bar. No business words."""
+
+from collections.abc import Callable
+from typing import Any
+
+from PySide6.QtCore import QByteArray, QTimer, Signal
+from PySide6.QtGui import QCloseEvent, QKeySequence, QPaintEvent, QShortcut
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QMainWindow, QPlainTextEdit, QStackedWidget, QVBoxLayout
+
+from bioql_console.domain.environment import Environment
+from bioql_console.domain.errors import OperatorError
+from bioql_console.ui import formats
+from bioql_console.ui.command_palette import Command, CommandPalette
+from bioql_console.ui.environment_bar import MEANING, EnvironmentBar
+from bioql_console.ui.icons import Icons
+from bioql_console.ui.memory import Memory
+from bioql_console.ui.navigation import Navigation
+from bioql_console.ui.pages.page import Page
+from bioql_console.ui.registry import COMMANDS, PAGES, make_page
+from bioql_console.ui.status_bar import StatusBar
+from bioql_console.ui.theme import Theme
+from bioql_console.ui.vitals import Vitals
+from bioql_console.ui.widgets.cards import NoticeBar
+from bioql_console.ui.widgets.overlays import Toast
+from bioql_console.ui.workspace import Workspace
+
+SIZE = (1280, 800)
+SMALLEST = (960, 600)
+
+
+class MainWindow(QMainWindow):
+    """The window. It paints before anything is open; `attach` brings it to life, `detach` takes that back.
+
+    Signals:
+        first_painted: Once, after the first frame.
+        close_asked: The operator wants to leave; whoever listens closes everything and then the window.
+        environment_asked: An environment's name.
+        retry_asked: Open the same environment again.
+    """
+
+    first_painted = Signal()
+    close_asked = Signal()
+    environment_asked = Signal(str)
+    retry_asked = Signal()
+
+    def __init__(self, theme: Theme, icons: Icons, memory: Memory, environment: Environment) -> None:
+        super().__init__()
+        self.theme, self.icons, self.memory = theme, icons, memory
+        self.environment = environment
+        self.workspace: Workspace | None = None
+        self.vitals: Vitals | None = None
+        self._pages: dict[str, Page] = {}
+        self._current = "overview"
+        self._painted = False
+        self._may_close = False
+        self.setObjectName("mainWindow")
+        self.setMinimumSize(*SMALLEST)
+        self.bar, self.navigation, self.status = EnvironmentBar(), Navigation(PAGES), StatusBar()
+        self.notice = NoticeBar()
+        self.stack = QStackedWidget()
+        self._lay_out()
+        self._connect()
+        self.show_environment(environment)
+        self._restore_geometry()
+        self.show_page("overview")
+
+    def _lay_out(self) -> None:
+        frame = QFrame()
+        column = QVBoxLayout(frame)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        middle = QHBoxLayout()
+        middle.setSpacing(0)
+        right = QVBoxLayout()
+        right.setSpacing(0)
+        around = QVBoxLayout()
+        around.setContentsMargins(18, 0, 18, 0)
+        around.addWidget(self.notice)
+        right.addLayout(around)
+        right.addWidget(self.stack, 1)
+        middle.addWidget(self.navigation)
+        middle.addLayout(right, 1)
+        column.addWidget(self.bar)
+        column.addLayout(middle, 1)
+        column.addWidget(self.status)
+        self.setCentralWidget(frame)
+        self.toast = Toast(self)
+        self._palette: CommandPalette | None = None
+
+    def _connect(self) -> None:
+        self.navigation.chosen.connect(self.show_page)
+        self.status.page_asked.connect(self.show_page)
+        self.bar.environment_asked.connect(self.environment_asked)
+        self.bar.dev_mode_asked.connect(self._dev_mode)
+        self.bar.palette_asked.connect(self.open_palette)
+        self.notice.retried.connect(self.retry_asked)
+        self.theme.changed.connect(self._retint)
+        for number, (name, _) in enumerate(PAGES, 1):
+            for modifier in ("Alt", "Ctrl"):
+                self._shortcut(f"{modifier}+{number}", lambda name=name: self.show_page(name))
+        self._shortcut("Ctrl+K", self.open_palette)
+        self._shortcut("Ctrl+Q", self.close)
+        self._shortcut("F5", self._refresh)
+        self._shortcut("/", self._search)
+        self._clock = QTimer(self)
+        self._clock.setInterval(1_000)
+        self._clock.timeout.connect(self._tick)
+
+    def _shortcut(self, keys: str, work: Callable[[], object]) -> None:
+        QShortcut(QKeySequence(keys), self).activated.connect(work)
+
+    # --- environment
+
+    def show_environment(self, environment: Environment) -> None:
+        """Name and colour of the environment, everywhere at once."""
+        self.environment = environment
+        self.bar.show_environment(environment)
+        self.setWindowTitle(f"{environment.word} · BioQL console")
+        central = self.centralWidget()
+        central.setObjectName("liveFrame" if environment.livemode else "frame")
+        central.setStyleSheet("")
+        if self._painted:
+            self._retint()
+
+    def attach(self, workspace: Workspace) -> None:
+        """Come to life with an open console."""
+        self.workspace = workspace
+        self.notice.hide()
+        workspace.page_asked.connect(self.show_page)
+        workspace.toasted.connect(self.toast.say)
+        workspace.environment_asked.connect(self.environment_asked)
+        workspace.theme_asked.connect(self.theme.choose)
+        self.vitals = Vitals(workspace)
+        self.vitals.changed.connect(self._show_sign)
+        self.vitals.account_known.connect(self._show_account)
+        page = self._pages[self._current]
+        page.attach(workspace)
+        self._attach_vitals(page)
+        page.came_to_front()
+        self.vitals.start()
+
+    def detach(self) -> None:
+        """Forget the console: pages, tasks and all."""
+        if self.vitals is not None:
+            self.vitals.close()
+            self.vitals = None
+        for page in self._pages.values():
+            if page.model is not None:
+                page.close_page()
+            self.stack.removeWidget(page)
+            page.deleteLater()
+        self._pages.clear()
+        if self.workspace is not None:
+            self.workspace.close()
+            self.workspace.deleteLater()
+            self.workspace = None
+        self.status.forget()
+        self.show_page("overview")
+
+    def show_closed(self, error: OperatorError) -> None:
+        """The console could not open."""
+        self.notice.show_notice(error.what, error.fix, retry=True)
+
+    # --- pages
+
+    def page(self, name: str) -> Page:
+        """A page, made when it is first asked for."""
+        if name not in self._pages:
+            page = self._pages[name] = make_page(name)
+            self.stack.addWidget(page)
+            if self.workspace is not None:
+                page.attach(self.workspace)
+                self._attach_vitals(page)
+        return self._pages[name]
+
+    def show_page(self, name: str, argument: Any = None) -> None:
+        page, before = self.page(name), self._pages.get(self._current)
+        self._current = name
+        self.navigation.show_page(name)
+        if self.stack.currentWidget() is not page or page is before:
+            self.stack.setCurrentWidget(page)
+        if before is not None and before is not page:
+            before.went_behind()
+        page.came_to_front()
+        if argument is not None:
+            page.show_argument(argument)
+
+    def _attach_vitals(self, page: Page) -> None:
+        show = getattr(page, "attach_vitals", None)
+        if show is not None and self.vitals is not None:
+            show(self.vitals)
+
+    def _refresh(self) -> None:
+        page = self._pages[self._current]
+        if page.model is not None:
+            page.model.refresh()
+        if self.vitals is not None:
+            self.vitals.look()
+
+    def _search(self) -> None:
+        if not isinstance(self.focusWidget(), (QLineEdit, QPlainTextEdit)):
+            self._pages[self._current].focus_search()
+
+    def open_palette(self) -> None:
+        if self._palette is None:
+            self._palette = CommandPalette(self)
+        self._palette.open_with(self._commands(), self.workspace)
+
+    @property
+    def palette_panel(self) -> CommandPalette | None:
+        return self._palette
+
+    def _commands(self) -> list[Command]:
+        commands = [
+            Command(f"Go to {title}", lambda name=name: self.show_page(name), f"Alt+{number}")
+            for number, (name, title) in enumerate(PAGES, 1)
+        ]
+        commands += [
+            Command(title, lambda name=name, argument=argument: self.show_page(name, argument))
+            for title, name, argument in COMMANDS
+        ]
+        commands += [
+            Command(f"Switch to {MEANING[each]}", lambda each=each: self.environment_asked.emit(each.value))
+            for each in Environment
+            if each is not self.environment
+        ]
+        commands += [
+            Command(f"Appearance: {choice}", lambda choice=choice: self.theme.choose(choice))
+            for choice in ("light", "dark", "system")
+        ]
+        return [*commands, Command("Read again", self._refresh, "F5"), Command("Quit", self.close, "Ctrl+Q")]
+
+    # --- signs of life, looks
+
+    def _show_sign(self, name: str) -> None:
+        if self.vitals is not None:
+            self.status.show_sign(name, self.vitals.signs[name])
+
+    def _show_account(self, name: str, account_id: str) -> None:
+        self.bar.show_account(self.environment, name, account_id)
+
+    def _dev_mode(self, on: bool) -> None:
+        off = self.memory.get("outside_sandbox", str, "test")
+        self.environment_asked.emit("sandbox" if on else off)
+
+    def _retint(self) -> None:
+        self.navigation.show_icons(self.icons)
+        self.bar.show_icons(self.icons, self.environment)
+        self.setWindowIcon(self.icons.icon("app", self.theme.tokens.accent))
+        self.status.restyle_dots()
+
+    def _tick(self) -> None:
+        if self.workspace is not None:
+            self.status.clock.setText(formats.clock(self.workspace.now_ms()))
+
+    # --- life of the window
+
+    def _restore_geometry(self) -> None:
+        stored = self.memory.get("geometry", str, "")
+        if not stored or not self.restoreGeometry(QByteArray.fromBase64(stored.encode())):
+            self.resize(*SIZE)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self._painted:
+            self._painted = True
+            QTimer.singleShot(0, self, self._after_first_frame)
+
+    def _after_first_frame(self) -> None:
+        self.first_painted.emit()
+        self._retint()
+        self._clock.start()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if self._may_close:
+            event.accept()
+            return
+        event.ignore()
+        self.memory.put("geometry", bytes(self.saveGeometry().toBase64().data()).decode())
+        self.close_asked.emit()
+
+    def close_for_good(self) -> None:
+        """Everything is closed; the window may go."""
+        self._may_close = True
+        self.close()

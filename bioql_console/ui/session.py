@@ -1,0 +1,158 @@
+"""The life of the window after its first frame: opens a console, switches environments, and closes in order."""
+
+import asyncio
+import signal
+import sys
+from dataclasses import replace
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtWidgets import QApplication
+from qasync import QEventLoop
+
+from bioql_console.domain.environment import Environment
+from bioql_console.domain.errors import OperatorError
+from bioql_console.services.console import Console
+from bioql_console.services.logs import bug_report, log, report_bugs
+from bioql_console.services.worker import Worker
+from bioql_console.ui.main_window import MainWindow
+from bioql_console.ui.start import Launcher, StartOptions
+from bioql_console.ui.widgets.dialogs import BugDialog
+from bioql_console.ui.workspace import Workspace
+
+
+class Session(QObject):
+    """One window with one console at a time.
+
+    Signals:
+        bug_found: The redacted report of an unexpected failure; emitted on any thread.
+    """
+
+    bug_found = Signal(str)
+
+    def __init__(self, window: MainWindow, options: StartOptions) -> None:
+        super().__init__(window)
+        self.window = window
+        self.console: Console | None = None
+        self._options = options
+        self._opening = Worker("opening")
+        self._launcher: Launcher | None = None
+        self._turn = asyncio.Lock()
+        self._stop = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        window.close_asked.connect(self._stop.set)
+        window.environment_asked.connect(self._switch)
+        window.retry_asked.connect(self._retry)
+        self.bug_found.connect(self._show_bug)
+
+    async def run(self) -> None:
+        """Until the window is closed."""
+        try:
+            await self.open(self._options.environment)
+            await self._stop.wait()
+        finally:
+            await self.close()
+
+    async def open(self, environment: Environment) -> None:
+        """Open an environment's console; when that fails, the window says why and offers to retry."""
+        async with self._turn:
+            await self._close_console()
+            self.window.show_environment(environment)
+            try:
+                console = await self._opening.run(self._launch, environment)
+            except OperatorError as error:
+                self.window.show_closed(error)
+                return
+            self.console = console
+            self.window.attach(Workspace(console, self.window.memory))
+
+    def _launch(self, environment: Environment) -> Console:
+        if self._launcher is None:
+            self._launcher = self._options.launcher()
+        return self._launcher.open(environment)
+
+    async def switch(self, environment: Environment) -> None:
+        """Close what is open, remember the choice, open the other."""
+        if environment is not Environment.SANDBOX:
+            self.window.memory.put("outside_sandbox", environment.value)
+        await self.open(environment)
+        console = self.console
+        if console is not None:
+            # Dev mode is the Sandbox with everything on; neither is had without the other.
+            dev_mode = environment is Environment.SANDBOX
+            chosen = replace(console.settings(), environment=environment.value, dev_mode=dev_mode)
+            await self._opening.run(console.save_settings, chosen)
+
+    async def _close_console(self) -> None:
+        console, self.console = self.console, None
+        self.window.detach()
+        if console is not None:
+            await self._opening.run(console.close)
+
+    async def close(self) -> None:
+        """Close everything, last opened first."""
+        for task in self._tasks:
+            task.cancel()
+        self.window.hide()
+        async with self._turn:
+            await self._close_console()
+        if self._launcher is not None:
+            await self._opening.run(self._launcher.close)
+        self.window.memory.save()
+        await asyncio.get_running_loop().run_in_executor(None, self._opening.close)
+        self.window.close_for_good()
+
+    @Slot(str)
+    def _switch(self, name: str) -> None:
+        environment = Environment(name)
+        if self.console is None or self.console.environment is not environment:
+            self._begin(self.switch(environment))
+
+    @Slot()
+    def _retry(self) -> None:
+        self._begin(self.open(self.window.environment))
+
+    def _begin(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    @Slot(str)
+    def _show_bug(self, report: str) -> None:
+        BugDialog(self.window, self.window.environment.word, report).open()
+
+
+def catch_bugs(loop: asyncio.AbstractEventLoop, session: Session) -> None:
+    """Whatever nobody expected is logged, redacted, and shown, wherever it happened."""
+    report_bugs(session.bug_found.emit)
+
+    def from_loop(_loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        text = bug_report(error) if isinstance(error, BaseException) else str(context.get("message"))
+        log.error("Unexpected failure\n%s", text)
+        session.bug_found.emit(text)
+
+    loop.set_exception_handler(from_loop)
+
+
+def run_session(application: QApplication, window: MainWindow, options: StartOptions) -> int:
+    """Run the loop until the window is closed."""
+    loop: Any = QEventLoop(application)
+    asyncio.set_event_loop(loop)
+
+    async def main() -> None:
+        session = Session(window, options)
+        catch_bugs(loop, session)
+        if sys.platform != "win32":
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, window.close_asked.emit)
+        await session.run()
+
+    try:
+        loop.run_until_complete(main())
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.run_until_complete(loop.shutdown_default_executor())
+    finally:
+        loop.close()
+        asyncio.set_event_loop(None)
+    return 0

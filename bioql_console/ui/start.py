@@ -1,0 +1,104 @@
+"""From exec to the first frame, and then everything else: loop, console, life and end of the window."""
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from PySide6.QtCore import QEventLoop as QtLoop
+from PySide6.QtCore import QLibraryInfo
+from PySide6.QtWidgets import QApplication
+
+from bioql_console.domain.environment import Environment
+from bioql_console.domain.errors import OperatorError
+from bioql_console.ui.icons import Icons
+from bioql_console.ui.main_window import MainWindow
+from bioql_console.ui.memory import Memory
+from bioql_console.ui.theme import Theme
+
+if TYPE_CHECKING:
+    from bioql_console.services.console import Console
+
+FIRST_FRAME_S = 10.0
+IMMORTAL_NONE = (3, 12)
+UNSAFE_QT = (6, 12)
+
+
+class Launcher(Protocol):
+    """Opens consoles. Every call blocks."""
+
+    def open(self, environment: Environment) -> "Console": ...
+    def close(self) -> None: ...
+
+
+class StartOptions(NamedTuple):
+    """How to start.
+
+    Args:
+        launcher: Made once the first frame is painted, since its imports take longer than the window.
+        exit_after_paint: For measuring the start.
+    """
+
+    data_dir: Path
+    resources: Path
+    environment: Environment
+    theme: str
+    launcher: Callable[[], Launcher]
+    exit_after_paint: bool = False
+    print_modules: bool = False
+
+
+def start(options: StartOptions) -> int:
+    """Run the window until it is closed. Exit code 0 when it ended well."""
+    refuse_unsafe_binding()
+    application = QApplication.instance() or QApplication(sys.argv[:1])
+    assert isinstance(application, QApplication)
+    application.setApplicationName("bioql-console")
+    application.setApplicationDisplayName("BioQL console")
+    # Qt would stop the loop before everything is closed; the session ends it instead.
+    application.setQuitOnLastWindowClosed(False)
+    window = make_window(application, options)
+    painted: list[int] = []
+    window.first_painted.connect(lambda: painted.append(time.monotonic_ns()))
+    window.show()
+    deadline = time.monotonic() + FIRST_FRAME_S
+    while not painted and time.monotonic() < deadline:
+        application.processEvents(QtLoop.ProcessEventsFlag.WaitForMoreEvents, 50)
+    if options.exit_after_paint:
+        return _tell_and_leave(painted, options.print_modules)
+    from bioql_console.ui.session import run_session
+
+    return run_session(application, window, options)
+
+
+def make_window(application: QApplication, options: StartOptions) -> MainWindow:
+    """The window with its theme, not shown yet."""
+    theme = Theme(application, options.resources / "theme" / "app.qss", options.theme)
+    icons = Icons(options.resources / "icons")
+    return MainWindow(theme, icons, Memory(options.data_dir), options.environment)
+
+
+def refuse_unsafe_binding() -> None:
+    """PySide6 6.12 loses references to None; before Python 3.12 that ends the process within the hour.
+
+    Raises:
+        OperatorError: `python.unsafe_qt`.
+    """
+    qt = tuple(int(part) for part in QLibraryInfo.version().toString().split(".")[:2])
+    if sys.version_info[:2] < IMMORTAL_NONE and qt >= UNSAFE_QT:
+        raise OperatorError(
+            "This PySide6 is not safe with Python 3.11: it would end the console without warning.",
+            fix="Run scripts/setup, which installs the version that is.",
+            code="python.unsafe_qt",
+        )
+
+
+def _tell_and_leave(painted: list[int], print_modules: bool) -> int:
+    if not painted:
+        return 1
+    sys.stdout.write(f"first-paint {painted[0]}\n")
+    if print_modules:
+        sys.stdout.write("modules " + " ".join(sorted(sys.modules)) + "\n")
+    sys.stdout.flush()
+    return 0

@@ -1,0 +1,80 @@
+"""The signs of life at the foot of the window: words and a dot; a click says the reason and the cure."""
+
+from PySide6.QtCore import QSize, Signal
+from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton
+
+from bioql_console.ui.theme import color
+from bioql_console.ui.vitals import UNKNOWN, Vital
+from bioql_console.ui.widgets.labels import PlainLabel
+from bioql_console.ui.widgets.overlays import Popover
+
+HEIGHT = 30
+DOT = 9
+
+
+class StatusBar(QFrame):
+    """Signals: `page_asked` with the page where a sign of life is cured."""
+
+    page_asked = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("statusBar")
+        self.setFixedHeight(HEIGHT)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(6, 0, 12, 0)
+        row.setSpacing(4)
+        self.signs: dict[str, QPushButton] = {}
+        self._vitals = dict(UNKNOWN)
+        for name in UNKNOWN:
+            sign = QPushButton()
+            sign.setObjectName(f"{name}Sign")
+            sign.setIconSize(QSize(DOT, DOT))
+            sign.clicked.connect(lambda _checked=False, name=name: self._explain(name))
+            row.addWidget(sign)
+            self.signs[name] = sign
+        row.addStretch(1)
+        self.clock = PlainLabel("", "muted")
+        row.addWidget(self.clock)
+        self._popover: Popover | None = None
+        for name, vital in UNKNOWN.items():
+            self.show_sign(name, vital)
+
+    def show_sign(self, name: str, vital: Vital) -> None:
+        self._vitals[name] = vital
+        sign = self.signs[name]
+        sign.setText(vital.words)
+        sign.setIcon(_dot(color(vital.state)))
+        sign.setToolTip("\n".join(part for part in (vital.reason, vital.cure) if part))
+
+    def restyle_dots(self) -> None:
+        """Draw the dots in the colours of another theme."""
+        for name, vital in self._vitals.items():
+            self.signs[name].setIcon(_dot(color(vital.state)))
+
+    def forget(self) -> None:
+        """Nothing is known any more."""
+        for name, vital in UNKNOWN.items():
+            self.show_sign(name, vital)
+
+    def _explain(self, name: str) -> None:
+        vital = self._vitals[name]
+        if self._popover is None:
+            self._popover = Popover(self)
+        action = (f"Open {vital.page.capitalize()}", lambda: self.page_asked.emit(vital.page)) if vital.page else None
+        reason = vital.reason or "Nothing is known yet."
+        self._popover.show_above(self.signs[name], vital.words, reason, vital.cure, action)
+
+
+def _dot(ink: QColor) -> QIcon:
+    pixmap = QPixmap(DOT * 2, DOT * 2)
+    pixmap.fill(QColor(0, 0, 0, 0))
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(ink)
+    painter.setBrush(ink)
+    painter.drawEllipse(2, 2, DOT * 2 - 4, DOT * 2 - 4)
+    painter.end()
+    pixmap.setDevicePixelRatio(2)
+    return QIcon(pixmap)

@@ -1,0 +1,53 @@
+"""The Overview: figures, set-up, last events."""
+
+from typing import ClassVar
+
+from PySide6.QtCore import Signal
+
+from bioql_console.domain.overview import Figures
+from bioql_console.domain.paging import EventQuery
+from bioql_console.services.ports import Work
+from bioql_console.ui.models.row_table import RowTable
+from bioql_console.ui.viewmodels import event_columns as columns
+from bioql_console.ui.viewmodels.view_model import ViewModel
+from bioql_console.ui.workspace import Workspace
+
+LAST_EVENTS = 8
+# What the set-up card shows, in the order in which to mend it; the server's own flags stand in its card.
+SET_UP = ("keychain", "credentials", "webhook_secret", "stripe", "meter", "price", "customers", "events")
+
+
+class OverviewViewModel(ViewModel):
+    """Signals: `figures_known` with Figures, `checks_known` with a list of CheckResult."""
+
+    figures_known = Signal(object)
+    checks_known = Signal(object)
+    topics: ClassVar[frozenset[str]] = frozenset(("users", "balances", "events", "usage", "checkouts", "outbox-sent"))
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__(workspace)
+        shown = (columns.TIME, columns.TYPE, columns.CUSTOMER, columns.AMOUNT, columns.STATE)
+        self.events = RowTable(shown, identity=lambda event: event.id)
+        self._checking = self.latest()
+
+    def refresh(self) -> None:
+        super().refresh()
+        self.check()
+
+    def check(self) -> None:
+        """Run the set-up checks again."""
+        self._checking.start(self._check)
+
+    async def _load(self) -> None:
+        now, terms = self.workspace.now_ms(), self.console.settings().payment_terms_days
+
+        def look(work: Work) -> tuple[Figures, tuple[object, ...]]:
+            return work.figures.read(now, terms), work.inbox.page(EventQuery(), None, LAST_EVENTS).rows
+
+        figures, events = await self.read(look)
+        self.figures_known.emit(figures)
+        self.events.show_rows(events)
+        self.loaded()
+
+    async def _check(self) -> None:
+        self.checks_known.emit(await self.console.workers.probe.run(self.console.doctor.run, SET_UP))
