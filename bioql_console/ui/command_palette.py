@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeyEvent
@@ -127,7 +128,7 @@ class CommandPalette(QFrame):
         for user in await workspace.console.workers.database.run(find):
             owed = formats.dollars(user.balance.owed_micros)
             title = f"{user.name} · {user.email} · owes {owed}"
-            self._add(title, lambda user=user: workspace.page_asked.emit("users", user.id))
+            self._add(title, partial(workspace.page_asked.emit, "users", user.id))
         if self.list.currentRow() < 0:
             self.list.setCurrentRow(0)
 

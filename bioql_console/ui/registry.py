@@ -29,27 +29,66 @@ COMMANDS = (
 )
 
 
+def _overview() -> Page:
+    from bioql_console.ui.pages.overview import OverviewPage
+
+    return OverviewPage()
+
+
+def _users() -> Page:
+    from bioql_console.ui.pages.users import UsersPage
+
+    return UsersPage()
+
+
+def _balances() -> Page:
+    from bioql_console.ui.pages.balances import BalancesPage
+
+    return BalancesPage()
+
+
+def _payments() -> Page:
+    from bioql_console.ui.pages.payments import PaymentsPage
+
+    return PaymentsPage()
+
+
+def _meter() -> Page:
+    from bioql_console.ui.pages.meter import MeterPage
+
+    return MeterPage()
+
+
+def _webhooks() -> Page:
+    from bioql_console.ui.pages.webhooks import WebhooksPage
+
+    return WebhooksPage()
+
+
+def _server() -> Page:
+    from bioql_console.ui.pages.server import ServerPage
+
+    return ServerPage()
+
+
+def _activity() -> Page:
+    from bioql_console.ui.pages.activity import ActivityPage
+
+    return ActivityPage()
+
+
+def _settings() -> Page:
+    from bioql_console.ui.pages.settings import SettingsPage
+
+    return SettingsPage()
+
+
+_MAKERS = {
+    maker.__name__.strip("_"): maker
+    for maker in (_overview, _users, _balances, _payments, _meter, _webhooks, _server, _activity, _settings)
+}
+
+
 def make_page(name: str) -> Page:
     """A new page; its module is imported when it is first wanted."""
-    match name:
-        case "overview":
-            from bioql_console.ui.pages.overview import OverviewPage as Wanted
-        case "users":
-            from bioql_console.ui.pages.users import UsersPage as Wanted
-        case "balances":
-            from bioql_console.ui.pages.balances import BalancesPage as Wanted
-        case "payments":
-            from bioql_console.ui.pages.payments import PaymentsPage as Wanted
-        case "meter":
-            from bioql_console.ui.pages.meter import MeterPage as Wanted
-        case "webhooks":
-            from bioql_console.ui.pages.webhooks import WebhooksPage as Wanted
-        case "server":
-            from bioql_console.ui.pages.server import ServerPage as Wanted
-        case "activity":
-            from bioql_console.ui.pages.activity import ActivityPage as Wanted
-        case "settings":
-            from bioql_console.ui.pages.settings import SettingsPage as Wanted
-        case _:
-            raise ValueError(f"no page {name}")
-    return Wanted()
+    return _MAKERS[name]()

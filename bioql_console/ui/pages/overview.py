@@ -30,6 +30,8 @@ CURES = {
     "events": ("Show them", "webhooks", "attention"),
 }
 
+ENABLED = {True: "enabled", False: "DISABLED", None: "the server does not say"}
+
 
 class OverviewPage(Page):
     """Figures, health, set-up, last events."""
@@ -132,10 +134,8 @@ class OverviewPage(Page):
             " · ".join(part for part in (report.url, report.version and f"version {report.version}") if part)
         )
         restart = self._restart()
-        stripe = {True: "Stripe integration: enabled", False: "Stripe integration: DISABLED"}
-        webhooks = {True: "Webhooks: enabled", False: "Webhooks: DISABLED"}
-        stripe_words = stripe.get(report.stripe_enabled, "Stripe integration: the server does not say")
-        webhook_words = webhooks.get(report.webhooks_enabled, "Webhooks: the server does not say")
+        stripe_words = f"Stripe integration: {ENABLED[report.stripe_enabled]}"
+        webhook_words = f"Webhooks: {ENABLED[report.webhooks_enabled]}"
         if not report.reachable:
             stripe_words, webhook_words = report.words, "Webhooks: not known"
         stripe_wrong = not report.reachable or report.stripe_enabled is False

@@ -1,0 +1,187 @@
+"""The panel about one user: what is owed, what to do about it, and where it comes from."""
+
+from datetime import UTC, datetime
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
+
+from bioql_console.domain.ageing import DAY_MS
+from bioql_console.ui import formats
+from bioql_console.ui.viewmodels.user_detail import USAGE_DAYS, UserDetail, UserDetailViewModel
+from bioql_console.ui.widgets.buttons import CopyButton, button, menu_button
+from bioql_console.ui.widgets.cards import Card, EmptyState, KeyValues
+from bioql_console.ui.widgets.charts import BarChart
+from bioql_console.ui.widgets.labels import ElidedLabel, PlainLabel, StatePill
+from bioql_console.ui.widgets.tables import DataTable
+
+NARROWEST = 380
+
+
+class UserPanel(QStackedWidget):
+    """Signals: `asked` with the name of an action; the page acts on the user shown."""
+
+    asked = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setMinimumWidth(NARROWEST)
+        self.detail: UserDetail | None = None
+        self.empty = EmptyState("No user chosen", "Choose one in the table: its balance and history appear here.")
+        self.card = Card()
+        self.card.body.setSpacing(6)
+        self._add_head()
+        self._add_actions()
+        self._add_tabs()
+        self.addWidget(self.empty)
+        self.addWidget(self.card)
+
+    def _add_head(self) -> None:
+        self.user_name = ElidedLabel("", "heading")
+        self.number = PlainLabel("", "muted")
+        self.state = StatePill()
+        head = QHBoxLayout()
+        head.addWidget(self.user_name, 1)
+        head.addWidget(self.state)
+        head.addWidget(self.number)
+        self.who = ElidedLabel("", "muted")
+        self.owed = PlainLabel("", "figure")
+        self.owed.setObjectName("owedFigure")
+        self.owed_note = PlainLabel("", "muted").wrapped()
+        owed = QHBoxLayout()
+        owed.addWidget(self.owed)
+        owed.addWidget(self.owed_note, 1, Qt.AlignmentFlag.AlignBottom)
+        self.card.body.addLayout(head)
+        self.card.body.addWidget(self.who)
+        self.card.body.addLayout(owed)
+
+    def _add_actions(self) -> None:
+        self.checkout = button("Open Checkout link", lambda: self.asked.emit("checkout"), "primary")
+        self.checkout.setToolTip("Makes a link for everything that is owed and opens it in the browser")
+        self.customer = button("Create Stripe customer", lambda: self.asked.emit("customer"), "primary")
+        self.copy = CopyButton("Copy link", self._link, "the Checkout link")
+        self.adjust = button("Adjust…", lambda: self.asked.emit("adjust"))
+        entries = (
+            ("Reissue API key…", lambda: self.asked.emit("key")),
+            ("Disable or enable…", lambda: self.asked.emit("disable")),
+            ("Open user's payments", lambda: self.asked.emit("payments")),
+        )
+        self.more = menu_button("···", entries, "More actions")
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        for widget in (self.customer, self.checkout, self.copy, self.adjust, self.more):
+            row.addWidget(widget)
+        row.addStretch(1)
+        self.card.body.addLayout(row)
+
+    def _add_tabs(self) -> None:
+        self.ledger, self.payments = DataTable("User ledger"), DataTable("User payments")
+        self.invoices = DataTable("User invoices")
+        self.usage = BarChart("Shots per day")
+        self.usage_caption = PlainLabel("", "muted")
+        self.facts = KeyValues()
+        self.tabs = QTabWidget()
+        self.tabs.setAccessibleName("About this user")
+        usage = QWidget()
+        column = QVBoxLayout(usage)
+        column.setContentsMargins(0, 10, 0, 0)
+        self.backends = KeyValues()
+        for widget in (self.usage_caption, self.usage, self.backends):
+            column.addWidget(widget)
+        column.addStretch(1)
+        facts = QWidget()
+        around = QVBoxLayout(facts)
+        around.setContentsMargins(0, 10, 0, 0)
+        around.addWidget(self.facts)
+        around.addStretch(1)
+        for widget, title in (
+            (self.ledger, "Ledger"),
+            (usage, "Usage"),
+            (self.payments, "Payments"),
+            (self.invoices, "Invoices"),
+            (facts, "Key"),
+        ):
+            self.tabs.addTab(widget, title)
+        self.card.body.addWidget(self.tabs, 1)
+
+    def attach(self, model: UserDetailViewModel) -> None:
+        self.ledger.show_table(model.ledger.table)
+        self.payments.show_table(model.payments)
+        self.invoices.show_table(model.invoices)
+        self._now_ms = model.workspace.now_ms
+        self.copy.copied.connect(model.workspace.toasted)
+        model.shown.connect(self.show_detail)
+
+    def buttons(self) -> tuple[QPushButton, ...]:
+        """What may not be pressed while something is being done."""
+        return (self.checkout, self.customer, self.adjust, self.more)
+
+    def show_detail(self, detail: UserDetail | None) -> None:
+        self.detail = detail
+        self.setCurrentWidget(self.card if detail else self.empty)
+        if detail is None:
+            return
+        user, owed = detail.user, detail.user.balance.owed_micros
+        self.user_name.setText(user.name)
+        self.number.setText(f"#{user.id}")
+        self.state.show_state("disabled", "warn")
+        self.state.setVisible(user.disabled)
+        self.who.setText(f"{user.email} · {user.plan.value} · {user.key_hint}")
+        self.owed.setText(formats.dollars(owed))
+        self.owed_note.setText(self._owed_words(detail))
+        has_customer = user.stripe_customer_id is not None
+        self.customer.setVisible(not has_customer)
+        self.checkout.setVisible(has_customer)
+        self.checkout.setEnabled(owed > 0)
+        self.copy.setEnabled(detail.link is not None)
+        self._show_usage(detail)
+        self._show_facts(detail)
+
+    def _owed_words(self, detail: UserDetail) -> str:
+        credit = detail.user.balance.available_credit_micros
+        if credit:
+            return f"owed · {formats.dollars(credit)} credit"
+        if detail.oldest_ms is None or not detail.user.balance.owed_micros:
+            return "owed"
+        return f"owed · oldest {formats.span(self._now_ms() - detail.oldest_ms)}"
+
+    def _show_usage(self, detail: UserDetail) -> None:
+        by_day: dict[str, int] = {}
+        by_backend: dict[str, tuple[int, int]] = {}
+        for each in detail.usage:
+            by_day[each.day] = by_day.get(each.day, 0) + each.shots
+            shots, cost = by_backend.get(each.backend, (0, 0))
+            by_backend[each.backend] = (shots + each.shots, cost + each.cost_micros)
+        self.usage.show_bars(bars_of_days(by_day, self._now_ms()))
+        total = f"{formats.count(detail.shots)} shots, {formats.dollars(detail.cost_micros)} in all"
+        self.usage_caption.setText(f"Shots per day, {USAGE_DAYS} days · {total}")
+        rows = sorted(by_backend.items(), key=lambda item: -item[1][1])
+        self.backends.show_rows(
+            [(name, f"{formats.count(shots)} shots · {formats.dollars(cost)}") for name, (shots, cost) in rows]
+        )
+
+    def _show_facts(self, detail: UserDetail) -> None:
+        user = detail.user
+        seen = formats.moment(user.last_used_ms) if user.last_used_ms else "never"
+        self.facts.show_rows(
+            [
+                ("API key", f"{user.key_hint}  (only its hash is kept)"),
+                ("Last used", seen),
+                ("Registered", formats.moment(user.created_ms)),
+                ("Stripe customer", user.stripe_customer_id or "none: can't pay until one is created"),
+                ("Subscription", user.stripe_subscription_id or "none"),
+                ("State", "disabled" if user.disabled else "active"),
+            ]
+        )
+
+    def _link(self) -> str:
+        return self.detail.link.url if self.detail and self.detail.link else ""
+
+
+def bars_of_days(shots: dict[str, int], now_ms: int, days: int = USAGE_DAYS) -> list[tuple[str, int, str]]:
+    """A bar for each UTC day up to now, also for those without shots."""
+    bars = []
+    for back in range(days - 1, -1, -1):
+        moment = datetime.fromtimestamp((now_ms - back * DAY_MS) / 1000, UTC)
+        number = shots.get(moment.strftime("%Y-%m-%d"), 0)
+        bars.append((f"{moment.day} {moment:%b}", number, f"{formats.count(number)} shots"))
+    return bars

@@ -1,0 +1,134 @@
+"""One user in the panel at the right: ledger, usage, payments, invoices."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from PySide6.QtCore import Signal
+
+from bioql_console.domain.ageing import DAY_MS
+from bioql_console.domain.checkout import CheckoutLink, CheckoutState
+from bioql_console.domain.paging import CheckoutQuery
+from bioql_console.domain.statements import InvoiceStatus, MonthInvoice, month_invoices
+from bioql_console.domain.usage import DailyShots
+from bioql_console.domain.users import User
+from bioql_console.services.ports import Work
+from bioql_console.ui import formats
+from bioql_console.ui.models.row_table import Column, Look, RowTable
+from bioql_console.ui.viewmodels.view_model import Rows, ViewModel
+from bioql_console.ui.workspace import Workspace
+
+USAGE_DAYS = 30
+LINKS = 50
+
+LEDGER = (
+    Column("Date", lambda line: formats.day(line.effective_ms), Look.MUTED, width=62),
+    Column("Entry", lambda line: line.memo or line.kind.value.replace("_", " "), width=0),
+    Column(
+        "Amount",
+        lambda line: formats.signed_dollars(line.micros),
+        Look.NUMBER,
+        plain=lambda line: formats.plain_amount(line.micros),
+        width=92,
+    ),
+    Column(
+        "Balance",
+        lambda line: formats.dollars(line.after_micros),
+        Look.NUMBER,
+        plain=lambda line: formats.plain_amount(line.after_micros),
+        width=86,
+    ),
+)
+LINK_TONES = {
+    CheckoutState.CREATING: "unknown",
+    CheckoutState.OPEN: "info",
+    CheckoutState.PROCESSING: "warn",
+    CheckoutState.PAID: "ok",
+    CheckoutState.EXPIRED: "unknown",
+    CheckoutState.FAILED: "bad",
+}
+PAYMENTS = (
+    Column("Made", lambda link: formats.day(link.created_ms), Look.MUTED, width=62),
+    Column("Session", lambda link: link.session_id or link.reference, Look.MONO, width=0),
+    Column("Amount", lambda link: formats.dollars(link.amount_cents * 10_000), Look.NUMBER, width=92),
+    Column("State", lambda link: link.state.value, Look.PILL, tone=lambda link: LINK_TONES[link.state], width=96),
+)
+INVOICE_TONES = {InvoiceStatus.PAID: "ok", InvoiceStatus.PENDING: "info", InvoiceStatus.OVERDUE: "bad"}
+INVOICES = (
+    Column("Month", lambda invoice: invoice.month, width=0),
+    Column("Amount", lambda invoice: formats.dollars(invoice.amount_micros), Look.NUMBER, width=92),
+    Column("Open", lambda invoice: formats.dollars_or_dash(invoice.open_micros), Look.NUMBER, width=86),
+    Column(
+        "State", lambda invoice: invoice.status.value, Look.PILL, tone=lambda one: INVOICE_TONES[one.status], width=92
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UserDetail:
+    """What the panel shows, read in one snapshot.
+
+    Args:
+        oldest_ms: When the oldest charge that is still open was made.
+        link: The open Checkout link, if there is one.
+    """
+
+    user: User
+    oldest_ms: int | None
+    usage: tuple[DailyShots, ...]
+    shots: int
+    cost_micros: int
+    link: CheckoutLink | None
+
+
+class UserDetailViewModel(ViewModel):
+    """Signals: `shown` with a UserDetail, or None when the user is gone."""
+
+    shown = Signal(object)
+    topics: ClassVar[frozenset[str]] = frozenset(("users", "balances", "checkouts", "usage"))
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__(workspace)
+        self.user_id = 0
+        self.ledger = Rows(
+            self,
+            LEDGER,
+            lambda work, after, limit: work.ledger.statement(self.user_id, after, limit),
+            lambda e: e.entry_id,
+        )
+        self.payments = RowTable(PAYMENTS, lambda link: link.reference)
+        self.invoices = RowTable(INVOICES, lambda invoice: invoice.id)
+
+    def choose(self, user_id: int) -> None:
+        """Show another user; 0 shows none."""
+        if user_id != self.user_id:
+            self.user_id = user_id
+            self.refresh()
+
+    async def _load(self) -> None:
+        if not self.user_id:
+            self.shown.emit(None)
+            return
+        user_id, now = self.user_id, self.workspace.now_ms()
+        terms = self.console.settings().payment_terms_days
+        detail, links, invoices = await self.read(lambda work: _detail(work, user_id, now, terms))
+        if user_id != self.user_id:
+            return
+        self.payments.show_rows(links)
+        self.invoices.show_rows(invoices)
+        self.shown.emit(detail)
+        await self.ledger.reload()
+
+
+def _detail(
+    work: Work, user_id: int, now_ms: int, terms_days: int
+) -> tuple[UserDetail | None, tuple[CheckoutLink, ...], list[MonthInvoice]]:
+    user = work.users.get(user_id)
+    if user is None:
+        return None, (), []
+    links = work.checkouts.page(CheckoutQuery(user_id=user_id), None, LINKS).rows
+    usage = tuple(work.usage.daily(now_ms - USAGE_DAYS * DAY_MS, now_ms, user_id))
+    shots, cost = work.usage.totals(user_id)
+    open_link = next((link for link in links if link.state is CheckoutState.OPEN), None)
+    invoices = month_invoices(user_id, work.receivables.months(user_id), user.balance.owed_micros, now_ms, terms_days)
+    detail = UserDetail(user, work.receivables.oldest_open_ms(user_id), usage, shots, cost, open_link)
+    return detail, links, invoices

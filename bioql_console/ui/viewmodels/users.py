@@ -1,0 +1,208 @@
+"""The Users page: search, filters, order, and what an operator does with one user."""
+
+from dataclasses import replace
+from typing import ClassVar
+
+from PySide6.QtCore import Signal
+
+from bioql_console.domain.checkout import AmountRefused, CheckoutLink
+from bioql_console.domain.errors import OperatorError
+from bioql_console.domain.paging import UserQuery
+from bioql_console.domain.users import User
+from bioql_console.services.checkout_links import NoCustomer
+from bioql_console.services.registration import EmailTaken, PaymentRefused
+from bioql_console.ui import formats
+from bioql_console.ui.models.row_table import Column, Look
+from bioql_console.ui.viewmodels.view_model import Rows, ViewModel
+from bioql_console.ui.workspace import Workspace
+
+COUNT_AT_MOST = 10_001
+FILTERS = ("owes", "no_customer", "disabled")
+
+
+def owed_or_credit(user: User) -> str:
+    """What a user owes, or the credit in words; a dash when neither."""
+    if user.balance.owed_micros:
+        return formats.dollars(user.balance.owed_micros)
+    credit = user.balance.available_credit_micros
+    return f"{formats.dollars(credit)} credit" if credit else "—"
+
+
+class UsersViewModel(ViewModel):
+    """Signals: `counted` with words, `order_changed`, and what came of an action."""
+
+    counted = Signal(str)
+    order_changed = Signal(str, bool)
+    link_made = Signal(object)
+    key_made = Signal(object, str)
+    registered = Signal(object)
+    user_wanted = Signal(int)
+    topics: ClassVar[frozenset[str]] = frozenset(("users", "balances", "checkouts"))
+
+    def __init__(self, workspace: Workspace) -> None:
+        super().__init__(workspace)
+        self.query = self._recall()
+        self.rows = Rows(
+            self, self._columns(), lambda work, after, limit: work.users.page(self.query, after, limit), _id
+        )
+        self._from_start = True
+
+    def _recall(self) -> UserQuery:
+        memory = self.workspace.memory
+        sorts = {"name", "email", "plan", "owed", "customer", "seen", "created"}
+        sort = memory.get("users/sort", str, "owed")
+        descending = memory.get("users/descending", bool, True)
+        on = set(memory.get("users/filters", list, [])) & set(FILTERS)
+        return UserQuery(sort=sort if sort in sorts else "owed", descending=descending, **dict.fromkeys(on, True))
+
+    def _columns(self) -> tuple[Column, ...]:
+        now = self.workspace.now_ms
+        return (
+            Column("Name", lambda user: user.name, sort="name", width=0),
+            Column("E-mail", lambda user: user.email, Look.MUTED, sort="email", width=210),
+            Column("Plan", lambda user: user.plan.value, sort="plan", width=82),
+            Column(
+                "Owes",
+                lambda user: formats.dollars_or_dash(user.balance.owed_micros),
+                Look.NUMBER,
+                plain=lambda user: formats.plain_amount(user.balance.owed_micros),
+                sort="owed",
+                width=98,
+            ),
+            Column(
+                "Customer",
+                lambda user: user.stripe_customer_id or "none",
+                Look.MONO,
+                tone=lambda user: None if user.stripe_customer_id else "warn",
+                sort="customer",
+                width=132,
+            ),
+            Column(
+                "Seen", lambda user: formats.short_ago(user.last_used_ms, now()), Look.NUMBER, sort="seen", width=58
+            ),
+        )
+
+    # --- what is shown
+
+    def search(self, text: str) -> None:
+        self._ask(replace(self.query, text=text))
+
+    def filter(self, on: frozenset[str]) -> None:
+        self.workspace.memory.put("users/filters", sorted(on))
+        self._ask(replace(self.query, **{name: name in on for name in FILTERS}))
+
+    def sort(self, by: str, descending: bool) -> None:
+        self.workspace.memory.put("users/sort", by)
+        self.workspace.memory.put("users/descending", descending)
+        self._ask(replace(self.query, sort=by, descending=descending))
+
+    def filters_on(self) -> frozenset[str]:
+        return frozenset(name for name in FILTERS if getattr(self.query, name))
+
+    def _ask(self, query: UserQuery) -> None:
+        if query != self.query:
+            self.query, self._from_start = query, True
+            self.refresh()
+
+    async def _load(self) -> None:
+        from_start, self._from_start = self._from_start, False
+        self.order_changed.emit(self.query.sort, self.query.descending)
+        await self.rows.reload(from_start=from_start)
+        number = await self.read(lambda work: work.users.count(self.query, COUNT_AT_MOST))
+        self.counted.emit("more than 10,000" if number >= COUNT_AT_MOST else formats.count(number))
+        self.loaded()
+
+    # --- what an operator does
+
+    def register(self, name: str, email: str) -> None:
+        self.act(self._register, name, email)
+
+    async def _register(self, name: str, email: str) -> None:
+        operator = self.console.operator
+        try:
+            made = await self.console.workers.stripe.run(
+                self.console.registration.register, name, email, None, True, operator
+            )
+        except EmailTaken as error:
+            raise OperatorError(
+                f"{email} is registered already.", fix="Search for the address.", code="user.email_taken"
+            ) from error
+        except (PaymentRefused, ValueError) as error:
+            raise OperatorError(f"{error}.", fix="Correct it and register again.", code="user.refused") from error
+        self.registered.emit(made.user)
+        self.key_made.emit(made.user, made.api_key)
+
+    def create_customer(self, user: User) -> None:
+        self.act(self._create_customer, user)
+
+    async def _create_customer(self, user: User) -> None:
+        made = await self.console.workers.stripe.run(self.console.users.create_customer, user.id, self.console.operator)
+        self.workspace.toasted.emit(f"{user.name} is now {made.stripe_customer_id}")
+
+    def reissue_key(self, user: User, reason: str) -> None:
+        self.act(self._reissue_key, user, reason)
+
+    async def _reissue_key(self, user: User, reason: str) -> None:
+        key = await self.console.workers.database.run(
+            self.console.users.reissue_key, user.id, self.console.operator, reason, user.version
+        )
+        self.key_made.emit(user, key)
+
+    def set_disabled(self, user: User, disabled: bool, reason: str) -> None:
+        self.act(self._set_disabled, user, disabled, reason)
+
+    async def _set_disabled(self, user: User, disabled: bool, reason: str) -> None:
+        await self.console.workers.database.run(
+            self.console.users.set_disabled, user.id, disabled, self.console.operator, reason, user.version
+        )
+        self.workspace.toasted.emit(f"{user.name} is {'disabled' if disabled else 'enabled'}")
+
+    def adjust(self, user: User, owes_micros: int, reason: str) -> None:
+        self.act(self._adjust, user, owes_micros, reason)
+
+    async def _adjust(self, user: User, owes_micros: int, reason: str) -> None:
+        await self.console.workers.database.run(
+            self.console.users.adjust, user.id, owes_micros, self.console.operator, reason
+        )
+        self.workspace.toasted.emit(f"{formats.signed_dollars(owes_micros)} posted for {user.name}")
+
+    def make_link(self, user: User) -> None:
+        self.act(self._make_link, user)
+
+    async def _make_link(self, user: User) -> None:
+        self.link_made.emit(await open_link(self, user.id, user.name))
+
+
+async def open_link(model: ViewModel, user_id: int, name: str) -> CheckoutLink:
+    """A Checkout link for everything a user owes.
+
+    Raises:
+        OperatorError: `checkout.no_customer`, `checkout.refused`, `stripe.*`.
+    """
+    console = model.console
+    base = console.settings().dashboard_url or console.server.url
+
+    def make() -> CheckoutLink:
+        return console.checkouts.open(
+            user_id,
+            success_url=f"{base}/dashboard.html?payment=success",
+            cancel_url=f"{base}/dashboard.html?payment=cancel",
+            operator=console.operator,
+        )
+
+    try:
+        return await console.workers.stripe.run(make)
+    except NoCustomer as error:
+        raise OperatorError(
+            f"{name} has no Stripe customer and can't pay.",
+            fix="Press Create Stripe customer first.",
+            code="checkout.no_customer",
+        ) from error
+    except AmountRefused as error:
+        raise OperatorError(
+            f"{name}: {error}.", fix="Check the balance in the ledger.", code="checkout.refused"
+        ) from error
+
+
+def _id(user: User) -> int:
+    return user.id
