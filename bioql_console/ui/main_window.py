@@ -1,6 +1,7 @@
 """The frame: environment bar, navigation, one page, status bar. No business words."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import QByteArray, QTimer, Signal
@@ -21,6 +22,7 @@ from bioql_console.ui.status_bar import StatusBar
 from bioql_console.ui.theme import Theme
 from bioql_console.ui.vitals import Vitals
 from bioql_console.ui.widgets.cards import NoticeBar
+from bioql_console.ui.widgets.labels import restyle
 from bioql_console.ui.widgets.overlays import Toast
 from bioql_console.ui.workspace import Workspace
 
@@ -83,6 +85,7 @@ class MainWindow(QMainWindow):
         column.addWidget(self.bar)
         column.addLayout(middle, 1)
         column.addWidget(self.status)
+        self._frame = frame
         self.setCentralWidget(frame)
         self.toast = Toast(self)
         self._palette: CommandPalette | None = None
@@ -97,7 +100,7 @@ class MainWindow(QMainWindow):
         self.theme.changed.connect(self._retint)
         for number, (name, _) in enumerate(PAGES, 1):
             for modifier in ("Alt", "Ctrl"):
-                self._shortcut(f"{modifier}+{number}", lambda name=name: self.show_page(name))
+                self._shortcut(f"{modifier}+{number}", partial(self.show_page, name))
         self._shortcut("Ctrl+K", self.open_palette)
         self._shortcut("Ctrl+Q", self.close)
         self._shortcut("F5", self._refresh)
@@ -116,9 +119,8 @@ class MainWindow(QMainWindow):
         self.environment = environment
         self.bar.show_environment(environment)
         self.setWindowTitle(f"{environment.word} · BioQL console")
-        central = self.centralWidget()
-        central.setObjectName("liveFrame" if environment.livemode else "frame")
-        central.setStyleSheet("")
+        self._frame.setObjectName("liveFrame" if environment.livemode else "frame")
+        restyle(self._frame)
         if self._painted:
             self._retint()
 
@@ -212,20 +214,17 @@ class MainWindow(QMainWindow):
 
     def _commands(self) -> list[Command]:
         commands = [
-            Command(f"Go to {title}", lambda name=name: self.show_page(name), f"Alt+{number}")
+            Command(f"Go to {title}", partial(self.show_page, name), f"Alt+{number}")
             for number, (name, title) in enumerate(PAGES, 1)
         ]
+        commands += [Command(title, partial(self.show_page, name, argument)) for title, name, argument in COMMANDS]
         commands += [
-            Command(title, lambda name=name, argument=argument: self.show_page(name, argument))
-            for title, name, argument in COMMANDS
-        ]
-        commands += [
-            Command(f"Switch to {MEANING[each]}", lambda each=each: self.environment_asked.emit(each.value))
+            Command(f"Switch to {MEANING[each]}", partial(self.environment_asked.emit, each.value))
             for each in Environment
             if each is not self.environment
         ]
         commands += [
-            Command(f"Appearance: {choice}", lambda choice=choice: self.theme.choose(choice))
+            Command(f"Appearance: {choice}", partial(self.theme.choose, choice))
             for choice in ("light", "dark", "system")
         ]
         return [*commands, Command("Read again", self._refresh, "F5"), Command("Quit", self.close, "Ctrl+Q")]

@@ -85,8 +85,8 @@ class UserPanel(QStackedWidget):
         column = QVBoxLayout(usage)
         column.setContentsMargins(0, 10, 0, 0)
         self.backends = KeyValues()
-        for widget in (self.usage_caption, self.usage, self.backends):
-            column.addWidget(widget)
+        for part in (self.usage_caption, self.usage, self.backends):
+            column.addWidget(part)
         column.addStretch(1)
         facts = QWidget()
         around = QVBoxLayout(facts)

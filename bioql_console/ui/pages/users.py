@@ -136,9 +136,9 @@ class UsersPage(Page):
             return
         match action:
             case "checkout":
-                self._users.make_link(user)
+                self._users.act(self._users.make_link, user)
             case "customer":
-                self._users.create_customer(user)
+                self._users.act(self._users.create_customer, user)
             case "payments":
                 self._workspace.page_asked.emit("payments", f"user:{user.id}")
             case "adjust":
@@ -170,19 +170,17 @@ class UsersPage(Page):
         dialog.add("Name", name, _checked_by(clean_name))
         dialog.add("E-mail", email, _checked_by(clean_email))
         if await dialog.ask():
-            await self._users._register(name.text(), email.text())
+            await self._users.register(name.text(), email.text())
 
     async def _adjust(self, user: User) -> None:
-        dialog = self._form(
-            f"Adjust the balance of {user.name}",
-            "Post adjustment",
-            f"Owed now: {formats.dollars(user.balance.owed_micros)}. An entry can't be deleted; it is reversed by another.",
-        )
+        owed = formats.dollars(user.balance.owed_micros)
+        note = f"Owed now: {owed}. An entry can't be deleted; it is reversed by another."
+        dialog = self._form(f"Adjust the balance of {user.name}", "Post adjustment", note)
         amount, reason = field("-25.00"), field("Goodwill for the outage on 12 Nov")
         dialog.add("Amount", amount, _amount_problem, "Positive: owes more. Negative: owes less.")
         dialog.add("Reason, for whoever reads the ledger", reason, required("a reason"))
         if await dialog.ask():
-            await self._users._adjust(user, parse_dollars(amount.text()) or 0, reason.text())
+            await self._users.adjust(user, parse_dollars(amount.text()) or 0, reason.text())
 
     async def _reissue(self, user: User) -> None:
         note = f"The key {user.key_hint} stops working at once."
@@ -190,7 +188,7 @@ class UsersPage(Page):
         reason = field("Lost laptop")
         dialog.add("Reason", reason, required("a reason"))
         if await dialog.ask():
-            await self._users._reissue_key(user, reason.text())
+            await self._users.reissue_key(user, reason.text())
 
     async def _disable(self, user: User) -> None:
         verb = "Enable" if user.disabled else "Disable"
@@ -199,7 +197,7 @@ class UsersPage(Page):
         reason = field("Asked by e-mail")
         dialog.add("Reason", reason, required("a reason"))
         if await dialog.ask():
-            await self._users._set_disabled(user, not user.disabled, reason.text())
+            await self._users.set_disabled(user, not user.disabled, reason.text())
 
     def _form(self, title: str, accept: str, note: str) -> FormDialog:
         return FormDialog(self, title, self._workspace.console.environment.word, accept, note)

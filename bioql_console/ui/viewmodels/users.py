@@ -1,5 +1,6 @@
 """The Users page: search, filters, order, and what an operator does with one user."""
 
+from collections.abc import Set
 from dataclasses import replace
 from typing import ClassVar
 
@@ -53,7 +54,8 @@ class UsersViewModel(ViewModel):
         sort = memory.get("users/sort", str, "owed")
         descending = memory.get("users/descending", bool, True)
         on = set(memory.get("users/filters", list, [])) & set(FILTERS)
-        return UserQuery(sort=sort if sort in sorts else "owed", descending=descending, **dict.fromkeys(on, True))
+        by = sort if sort in sorts else "owed"
+        return _filtered(UserQuery(sort=by, descending=descending), on)
 
     def _columns(self) -> tuple[Column, ...]:
         now = self.workspace.now_ms
@@ -89,7 +91,7 @@ class UsersViewModel(ViewModel):
 
     def filter(self, on: frozenset[str]) -> None:
         self.workspace.memory.put("users/filters", sorted(on))
-        self._ask(replace(self.query, **{name: name in on for name in FILTERS}))
+        self._ask(_filtered(self.query, on))
 
     def sort(self, by: str, descending: bool) -> None:
         self.workspace.memory.put("users/sort", by)
@@ -112,12 +114,9 @@ class UsersViewModel(ViewModel):
         self.counted.emit("more than 10,000" if number >= COUNT_AT_MOST else formats.count(number))
         self.loaded()
 
-    # --- what an operator does
+    # --- what an operator does, each by way of `act`
 
-    def register(self, name: str, email: str) -> None:
-        self.act(self._register, name, email)
-
-    async def _register(self, name: str, email: str) -> None:
+    async def register(self, name: str, email: str) -> None:
         operator = self.console.operator
         try:
             made = await self.console.workers.stripe.run(
@@ -132,44 +131,29 @@ class UsersViewModel(ViewModel):
         self.registered.emit(made.user)
         self.key_made.emit(made.user, made.api_key)
 
-    def create_customer(self, user: User) -> None:
-        self.act(self._create_customer, user)
-
-    async def _create_customer(self, user: User) -> None:
+    async def create_customer(self, user: User) -> None:
         made = await self.console.workers.stripe.run(self.console.users.create_customer, user.id, self.console.operator)
         self.workspace.toasted.emit(f"{user.name} is now {made.stripe_customer_id}")
 
-    def reissue_key(self, user: User, reason: str) -> None:
-        self.act(self._reissue_key, user, reason)
-
-    async def _reissue_key(self, user: User, reason: str) -> None:
+    async def reissue_key(self, user: User, reason: str) -> None:
         key = await self.console.workers.database.run(
             self.console.users.reissue_key, user.id, self.console.operator, reason, user.version
         )
         self.key_made.emit(user, key)
 
-    def set_disabled(self, user: User, disabled: bool, reason: str) -> None:
-        self.act(self._set_disabled, user, disabled, reason)
-
-    async def _set_disabled(self, user: User, disabled: bool, reason: str) -> None:
+    async def set_disabled(self, user: User, disabled: bool, reason: str) -> None:
         await self.console.workers.database.run(
             self.console.users.set_disabled, user.id, disabled, self.console.operator, reason, user.version
         )
         self.workspace.toasted.emit(f"{user.name} is {'disabled' if disabled else 'enabled'}")
 
-    def adjust(self, user: User, owes_micros: int, reason: str) -> None:
-        self.act(self._adjust, user, owes_micros, reason)
-
-    async def _adjust(self, user: User, owes_micros: int, reason: str) -> None:
+    async def adjust(self, user: User, owes_micros: int, reason: str) -> None:
         await self.console.workers.database.run(
             self.console.users.adjust, user.id, owes_micros, self.console.operator, reason
         )
         self.workspace.toasted.emit(f"{formats.signed_dollars(owes_micros)} posted for {user.name}")
 
-    def make_link(self, user: User) -> None:
-        self.act(self._make_link, user)
-
-    async def _make_link(self, user: User) -> None:
+    async def make_link(self, user: User) -> None:
         self.link_made.emit(await open_link(self, user.id, user.name))
 
 
@@ -202,6 +186,10 @@ async def open_link(model: ViewModel, user_id: int, name: str) -> CheckoutLink:
         raise OperatorError(
             f"{name}: {error}.", fix="Check the balance in the ledger.", code="checkout.refused"
         ) from error
+
+
+def _filtered(query: UserQuery, on: Set[str]) -> UserQuery:
+    return replace(query, owes="owes" in on, no_customer="no_customer" in on, disabled="disabled" in on)
 
 
 def _id(user: User) -> int:

@@ -1,0 +1,129 @@
+"""Payments: every Checkout link with its countdown, and what can still be done with it."""
+
+from typing import Any, ClassVar
+
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QStackedWidget
+
+from bioql_console.domain.checkout import CheckoutLink, CheckoutState
+from bioql_console.ui import formats
+from bioql_console.ui.pages.page import Page, open_in_browser, toolbar
+from bioql_console.ui.viewmodels.payments import PaymentsViewModel
+from bioql_console.ui.widgets.buttons import Chips, CopyButton, button
+from bioql_console.ui.widgets.cards import EmptyState
+from bioql_console.ui.widgets.fields import SearchField
+from bioql_console.ui.widgets.tables import DataTable
+from bioql_console.ui.workspace import Workspace
+
+CHIPS = (("open", "Open"), ("processing", "Processing"), ("paid", "Paid"), ("expired", "Expired"), ("failed", "Failed"))
+RENEWABLE = (CheckoutState.EXPIRED, CheckoutState.FAILED, CheckoutState.OPEN)
+COUNTDOWN_MS = 1_000
+
+
+class PaymentsPage(Page):
+    """Search, states, table, actions on the chosen link."""
+
+    name: ClassVar[str] = "payments"
+    title: ClassVar[str] = "Payments"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.search = SearchField("Customer, cs_…, pi_…", "Search payments")
+        self.chips = Chips(CHIPS)
+        self.everybody = button("All customers", self._all_customers, "quiet")
+        self.everybody.hide()
+        self.look = button("Ask Stripe", lambda: self._payments.act(self._payments.recover))
+        self.look.setToolTip("Looks up how open links stand at Stripe")
+        self.body.addLayout(toolbar(self.search, self.chips, self.everybody, None, self.look))
+        self.table = DataTable("Payments")
+        self.none = EmptyState(
+            "No links yet",
+            "A Checkout link is made on the Users page, for a selection on the Balances page, or by a customer's Pay Now.",
+        )
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.table)
+        self.stack.addWidget(self.none)
+        self.body.addWidget(self.stack, 1)
+        self.copy = CopyButton("Copy link", self._url, "the Checkout link")
+        self.browse = button("Open in browser", lambda: open_in_browser(self._url()))
+        self.renew = button("Renew", lambda: self._do("renew"))
+        self.expire = button("Close link", lambda: self._do("expire"))
+        self.user = button("Show customer", self._show_user)
+        self.body.addLayout(toolbar(self.copy, self.browse, self.renew, self.expire, self.user, None))
+        self._countdown = QTimer(self)
+        self._countdown.setInterval(COUNTDOWN_MS)
+
+    def attach(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        model = self._payments = PaymentsViewModel(workspace)
+        self.adopt(model)
+        self.table.show_table(model.rows.table)
+        self.table.recall(workspace.memory)
+        self.table.selected.connect(lambda _row: self._enable())
+        self.table.opened.connect(lambda _row: self._show_user())
+        self.search.searched.connect(model.search)
+        self.chips.changed.connect(lambda: model.filter(self.chips.on()))
+        self.copy.copied.connect(workspace.toasted)
+        model.shown.connect(self._shown)
+        model.busy_changed.connect(lambda _busy: self._enable())
+        self._countdown.timeout.connect(model.tick)
+        self._enable()
+
+    def came_to_front(self) -> None:
+        super().came_to_front()
+        self._countdown.start()
+
+    def went_behind(self) -> None:
+        super().went_behind()
+        self._countdown.stop()
+
+    def close_page(self) -> None:
+        self._countdown.stop()
+        super().close_page()
+
+    def focus_search(self) -> None:
+        self.search.setFocus()
+
+    def show_argument(self, argument: Any) -> None:
+        kind, _, value = str(argument).partition(":")
+        if kind == "user" and value.isdigit():
+            self.everybody.show()
+            self._payments.only_user(int(value))
+
+    def _all_customers(self) -> None:
+        self.everybody.hide()
+        self._payments.only_user(None)
+
+    def _shown(self) -> None:
+        rows = self._payments.rows.table.rows
+        self.stack.setCurrentWidget(self.table if rows else self.none)
+        is_open = sum(1 for link in rows if link.state is CheckoutState.OPEN)
+        self.count.setText(f"{formats.count(is_open)} open" if rows else "")
+        self._enable()
+
+    def _link(self) -> CheckoutLink | None:
+        row = self.table.current_row()
+        return row if isinstance(row, CheckoutLink) else None
+
+    def _url(self) -> str:
+        link = self._link()
+        return link.url if link else ""
+
+    def _enable(self) -> None:
+        link, idle = self._link(), not self._payments.acting
+        is_open = link is not None and link.state is CheckoutState.OPEN
+        self.copy.setEnabled(is_open)
+        self.browse.setEnabled(is_open)
+        self.expire.setEnabled(is_open and idle)
+        self.renew.setEnabled(link is not None and link.state in RENEWABLE and idle)
+        self.user.setEnabled(link is not None)
+
+    def _do(self, action: str) -> None:
+        link = self._link()
+        if link is not None:
+            self._payments.act(self._payments.renew if action == "renew" else self._payments.expire, link)
+
+    def _show_user(self) -> None:
+        link = self._link()
+        if link is not None:
+            self._workspace.page_asked.emit("users", link.user_id)

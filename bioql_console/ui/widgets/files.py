@@ -1,0 +1,29 @@
+"""Asking where to save a file, without a loop of its own."""
+
+from pathlib import Path
+
+from PySide6.QtWidgets import QDialog, QFileDialog, QWidget
+
+
+async def ask_where(parent: QWidget, title: str, name: str, kind: str) -> Path | None:
+    """The file to write, or None when the operator thought better of it.
+
+    Args:
+        kind: A name filter, e.g. "CSV (*.csv)".
+    """
+    import asyncio  # not needed for the first frame
+
+    dialog = QFileDialog(parent, title)
+    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+    dialog.setNameFilter(kind)
+    dialog.selectFile(name)
+    answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    dialog.finished.connect(lambda result: answer.done() or answer.set_result(result))
+    dialog.open()
+    try:
+        accepted = await answer == QDialog.DialogCode.Accepted
+        chosen = dialog.selectedFiles()
+        return Path(chosen[0]) if accepted and chosen else None
+    finally:
+        dialog.hide()
+        dialog.deleteLater()
