@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QStyleFactory
 from bioql_console.ui.tokens import DARK, LIGHT, Tokens
 
 POINTS = 10
+CHOICES = ("system", "light", "dark")
 TOKEN = re.compile(r"@(\w+)")
 
 

@@ -38,7 +38,7 @@ class PaymentsPage(Page):
         self.table = DataTable("Payments")
         self.none = EmptyState(
             "No links yet",
-            "A Checkout link is made on the Users page, for a selection on the Balances page, or by a customer's Pay Now.",
+            "A link is made on the Users page, for a selection on the Balances page, or by a customer's Pay Now.",
         )
         self.stack = QStackedWidget()
         self.stack.addWidget(self.table)

@@ -18,7 +18,7 @@ async def ask_where(parent: QWidget, title: str, name: str, kind: str) -> Path |
     dialog.setNameFilter(kind)
     dialog.selectFile(name)
     answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    dialog.finished.connect(lambda result: answer.done() or answer.set_result(result))
+    dialog.finished.connect(lambda result: None if answer.done() else answer.set_result(result))
     dialog.open()
     try:
         accepted = await answer == QDialog.DialogCode.Accepted
