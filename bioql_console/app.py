@@ -26,6 +26,8 @@ from bioql_console.services.logs import set_up_logs
 from bioql_console.services.replay import Replay
 from bioql_console.services.sandbox_control import SandboxControl
 from bioql_console.services.server_health import check
+from bioql_console.services.stripe_access import StripeAccess
+from bioql_console.services.stripe_types import StripeAccount
 from bioql_console.services.worker import Worker
 from bioql_console.settings import Settings, environment_directory, load, save
 
@@ -127,6 +129,11 @@ class Launcher:
         stack.callback(host.stop)
         return sandbox, base
 
+    def _account_of(self, environment: Environment) -> StripeAccount:
+        assert self._credentials is not None
+        secrets = keychain_secrets(self._credentials, environment)
+        return StripeAccess(environment, secrets.secret_key, None).gateway().account()
+
     def _external_config(self) -> ExternalConfig:
         settings = self._settings
         return ExternalConfig(settings.external_command, settings.external_folder, settings.external_health_url)
@@ -160,6 +167,7 @@ class Launcher:
             replay=Replay(core.database, core.changes, core.applier.wake),
             listener=core.listener,
             heartbeat=lambda: heartbeat.beat(server.webhook_url, livemode),
+            test_key=self._account_of,
             server=server,
             external=external,
             health=check,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bioql_console.services.replay import Replay
     from bioql_console.services.sandbox_control import SandboxControl
     from bioql_console.services.server_health import HealthReport
+    from bioql_console.services.stripe_types import StripeAccount
     from bioql_console.services.usage_recording import UsageRecording
     from bioql_console.services.user_admin import UserAdmin
     from bioql_console.services.worker import Worker
@@ -85,6 +86,7 @@ class Console:
     Args:
         operator: Who sits here, for the activity trail.
         secret_key, webhook_secrets: What Stripe calls and signatures are made and checked with; never shown.
+        test_key: Asks Stripe whose key is stored for another environment; OperatorError `stripe.*`, `key.*`.
         heartbeat: Sends a signed event through the real listener; OperatorError `webhooks.*` when it is deaf.
         sandbox: Control of the offline Stripe; None outside the Sandbox.
         save_settings: Stores new settings; those about the environment take effect when it is opened again.
@@ -113,6 +115,7 @@ class Console:
     replay: "Replay"
     listener: "ListenerStatus"
     heartbeat: Callable[[], None]
+    test_key: "Callable[[Environment], StripeAccount]"
     server: LocalServer
     external: "ExternalServer"
     health: "Callable[[str], HealthReport]"

@@ -33,10 +33,10 @@ class MeterPage(Page):
     def __init__(self) -> None:
         super().__init__()
         self.state = StatePill("not asked yet")
-        self.create = button("Create missing…", self._create, "primary")
+        self.make = button("Create missing…", self._create, "primary")
         self.look = button("Ask Stripe again", self._inspect)
         self.test_event = button("Send test event", lambda: self._meter.act(self._meter.send_test_event))
-        self.body.addLayout(toolbar(self.state, None, self.test_event, self.look, self.create))
+        self.body.addLayout(toolbar(self.state, None, self.test_event, self.look, self.make))
         self.checks = DataTable("Meter and price")
         self.checks.setFixedHeight(CHECKS_HEIGHT)
         self.body.addWidget(self.checks)
@@ -79,7 +79,7 @@ class MeterPage(Page):
             self._create()
 
     def _lock(self, busy: bool) -> None:
-        for each in (self.create, self.test_event, self.send):
+        for each in (self.make, self.test_event, self.send):
             each.setDisabled(busy)
 
     def _inspect(self) -> None:
@@ -94,7 +94,7 @@ class MeterPage(Page):
             self.state.show_state(formats.plural(len(wrong), "difference", "differences"), "warn")
         else:
             self.state.show_state("as expected", "ok")
-        self.create.setVisible(not report.complete)
+        self.make.setVisible(not report.complete)
 
     def _show_sums(self, sums: dict[MessageState, int]) -> None:
         waiting, refused = sums.get(MessageState.WAITING, 0), sums.get(MessageState.REFUSED, 0)

@@ -13,7 +13,13 @@ TAIL_LINES = 200
 
 
 class ServerViewModel(ViewModel):
-    """Signals: `own_changed`; `external_known` with a HealthReport; `tail_known` with the external server's last lines."""
+    """Both servers.
+
+    Signals:
+        own_changed: The embedded server was started or stopped.
+        external_known: The external server's HealthReport; None when none is configured.
+        tail_known: The external server's last lines.
+    """
 
     own_changed = Signal()
     external_known = Signal(object)

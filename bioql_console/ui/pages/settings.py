@@ -1,0 +1,229 @@
+"""Settings: credentials, server, appearance, database; no secret is ever shown."""
+
+import shlex
+from functools import partial
+from typing import Any, ClassVar
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QScrollArea, QSpinBox, QVBoxLayout, QWidget
+
+from bioql_console.domain.environment import Environment
+from bioql_console.services.credentials import SecretSummary
+from bioql_console.services.keychain import KeychainStatus
+from bioql_console.ui import formats
+from bioql_console.ui.pages.credentials_card import CredentialsCard
+from bioql_console.ui.pages.page import Page, toolbar
+from bioql_console.ui.theme import CHOICES
+from bioql_console.ui.viewmodels.settings import SettingsViewModel
+from bioql_console.ui.widgets.buttons import button
+from bioql_console.ui.widgets.cards import Card, KeyValues
+from bioql_console.ui.widgets.dialogs import PlanDialog
+from bioql_console.ui.widgets.fields import Labelled, field, parse_dollars
+from bioql_console.ui.widgets.labels import PlainLabel, StatePill
+from bioql_console.ui.workspace import Workspace
+
+
+class SettingsPage(Page):
+    """Cards in two columns."""
+
+    name: ClassVar[str] = "settings"
+    title: ClassVar[str] = "Settings"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.test = CredentialsCard(Environment.TEST)
+        self.live = CredentialsCard(Environment.LIVE)
+        inside = QWidget()
+        inside.setProperty("scrolled", True)
+        columns = QHBoxLayout(inside)
+        columns.setContentsMargins(0, 0, 8, 0)
+        columns.setSpacing(12)
+        left, right = QVBoxLayout(), QVBoxLayout()
+        for column, cards in (
+            (left, (self._keychain_card(), self.test, self.live)),
+            (
+                right,
+                (self._server_card(), self._billing_card(), self._external_card(), self._looks_card(), self._place()),
+            ),
+        ):
+            column.setSpacing(12)
+            for card in cards:
+                column.addWidget(card)
+            column.addStretch(1)
+            columns.addLayout(column, 1)
+        self.scroll = QScrollArea()
+        self.scroll.setWidgetResizable(True)
+        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.scroll.setWidget(inside)
+        self.scroll.viewport().setAutoFillBackground(False)
+        self.body.addWidget(self.scroll, 1)
+
+    def _keychain_card(self) -> Card:
+        card = Card("Keychain")
+        self.keychain_state = StatePill("not asked yet")
+        self.keychain_words = PlainLabel().wrapped().selectable()
+        self.probe = button("Ask again", lambda: self._settings.act(self._settings.probe))
+        card.head.addWidget(self.keychain_state)
+        card.body.addWidget(self.keychain_words)
+        card.body.addLayout(toolbar(self.probe, None))
+        return card
+
+    def _server_card(self) -> Card:
+        card = Card("Embedded server", "counts from its next start")
+        self.port, self.every = QSpinBox(), QSpinBox()
+        self.port.setRange(0, 65_535)
+        self.every.setRange(5, 300)
+        self.every.setSuffix(" s")
+        self.dashboard = field("empty: the server's own address")
+        card.body.addWidget(Labelled("Port, 0 chooses a free one", self.port))
+        card.body.addWidget(Labelled("Look at health every", self.every))
+        card.body.addWidget(Labelled("Address of the customers' dashboard", self.dashboard))
+        card.body.addLayout(toolbar(button("Save server", self._save_server), None))
+        return card
+
+    def _billing_card(self) -> Card:
+        card = Card("Billing", "counts from the next start")
+        self.threshold, self.welcome = QLineEdit(), QLineEdit()
+        self.terms = QSpinBox()
+        self.terms.setRange(0, 365)
+        self.terms.setSuffix(" days")
+        card.body.addWidget(
+            Labelled("Invoice threshold", self.threshold, "What a user may owe before an invoice is made.")
+        )
+        card.body.addWidget(Labelled("Welcome credit", self.welcome))
+        card.body.addWidget(Labelled("Payment terms", self.terms))
+        card.body.addLayout(toolbar(button("Save billing", self._save_billing), None))
+        return card
+
+    def _external_card(self) -> Card:
+        card = Card("External server", "restarted with the keychain's secrets on the Server page")
+        self.command = field("python bioql_server.py")
+        self.folder = field("folder in which it runs")
+        self.health = field("http://127.0.0.1:5001/health")
+        card.body.addWidget(Labelled("Command", self.command))
+        card.body.addWidget(Labelled("Folder", self.folder))
+        card.body.addWidget(Labelled("Health address", self.health))
+        self.save_external = button("Save external server", self._save_external)
+        card.body.addLayout(toolbar(self.save_external, None))
+        return card
+
+    def _looks_card(self) -> Card:
+        card = Card("Appearance")
+        self.theme = QComboBox()
+        for choice in CHOICES:
+            self.theme.addItem({"system": "As the system", "light": "Light", "dark": "Dark"}[choice], choice)
+        card.body.addWidget(Labelled("Theme", self.theme))
+        return card
+
+    def _place(self) -> Card:
+        card = Card("Data")
+        self.place = KeyValues()
+        card.body.addWidget(self.place)
+        return card
+
+    def attach(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        model = self._settings = SettingsViewModel(workspace)
+        self.adopt(model)
+        for card in (self.test, self.live):
+            card.save_asked.connect(partial(self._save_secret, card.environment))
+            card.test_asked.connect(partial(self._test, card.environment))
+            card.forget_asked.connect(partial(model.act, self._forget, card.environment))
+        model.keychain_known.connect(self._show_keychain)
+        model.secrets_known.connect(self._show_secrets)
+        model.tested.connect(lambda environment, ok, words: self._card(environment).show_result(ok, words))
+        model.stored.connect(workspace.toasted)
+        self._show_settings()
+        self.theme.activated.connect(self._choose_theme)
+
+    def show_argument(self, argument: Any) -> None:
+        if argument == "credentials":
+            live = self._workspace.console.environment is Environment.LIVE
+            target = next(iter((self.live if live else self.test).fields.values())).field
+        else:
+            target = self.command
+        # The page is laid out once it is in front; only then is there something to scroll to.
+        QTimer.singleShot(0, self, lambda: self.scroll.ensureWidgetVisible(target))
+        target.setFocus()
+
+    def _card(self, environment: Environment) -> CredentialsCard:
+        return self.live if environment is Environment.LIVE else self.test
+
+    def _show_keychain(self, status: KeychainStatus) -> None:
+        states = {"ok": ("open", "ok"), "unknown": ("not asked yet", "unknown")}
+        self.keychain_state.show_state(*states.get(status.state, (status.state, "bad")))
+        self.keychain_words.setText("\n".join(part for part in (status.words, status.cure) if part))
+
+    def _show_secrets(self, environment: Environment, summaries: dict[str, SecretSummary | None]) -> None:
+        self._card(environment).show_summaries(summaries)
+
+    def _show_settings(self) -> None:
+        settings, console = self._settings.settings(), self._workspace.console
+        self.port.setValue(settings.port)
+        self.every.setValue(settings.health_every_s)
+        self.dashboard.setText(settings.dashboard_url)
+        self.threshold.setText(formats.plain_amount(settings.invoice_threshold_cents * 10_000))
+        self.welcome.setText(formats.plain_amount(settings.welcome_credit_micros))
+        self.terms.setValue(settings.payment_terms_days)
+        self.command.setText(shlex.join(settings.external_command))
+        self.folder.setText(settings.external_folder)
+        self.health.setText(settings.external_health_url)
+        self.theme.setCurrentIndex(max(0, self.theme.findData(settings.theme)))
+        self.place.show_rows(
+            [
+                ("Environment", console.environment.word),
+                ("Database", console.store.words),
+                ("Folder", str(console.data_dir)),
+                ("Operator", console.operator),
+            ]
+        )
+
+    def _save_secret(self, environment: Environment, name: str, value: str) -> None:
+        self._settings.act(self._settings.save_secret, environment, name, value)
+
+    def _test(self, environment: Environment) -> None:
+        self._settings.act(self._settings.test, environment)
+
+    async def _forget(self, environment: Environment) -> None:
+        rows = [("Environment", environment.word), ("Removed", "secret key and webhook signing secret")]
+        note = "Stripe keeps its keys; roll them there if they may have leaked."
+        if await PlanDialog(self, "Remove credentials", environment.word, "Remove", rows, note, look="danger").ask():
+            await self._settings.forget(environment)
+
+    def _save(self, **changes: Any) -> None:
+        self._settings.act(partial(self._settings.save, **changes))
+
+    def _save_server(self) -> None:
+        self._save(
+            port=self.port.value(), health_every_s=self.every.value(), dashboard_url=self.dashboard.text().strip()
+        )
+
+    def _save_billing(self) -> None:
+        threshold, welcome = parse_dollars(self.threshold.text()), parse_dollars(self.welcome.text())
+        if threshold is None or welcome is None:
+            words, fix = "Not saved: an amount can't be read.", "Enter dollars and cents, e.g. 3000 or 10.00."
+            self.notice.show_notice(words, fix, retry=False)
+            return
+        self._save(
+            invoice_threshold_cents=threshold // 10_000,
+            welcome_credit_micros=welcome,
+            payment_terms_days=self.terms.value(),
+        )
+
+    def _save_external(self) -> None:
+        try:
+            command = tuple(shlex.split(self.command.text()))
+        except ValueError:
+            words, fix = "Not saved: the command has an open quote.", "Close the quote and save again."
+            self.notice.show_notice(words, fix, retry=False)
+            return
+        self._save(
+            external_command=command,
+            external_folder=self.folder.text().strip(),
+            external_health_url=self.health.text().strip(),
+        )
+
+    def _choose_theme(self, _index: int) -> None:
+        choice = str(self.theme.currentData())
+        self._workspace.theme_asked.emit(choice)
+        self._save(theme=choice)
