@@ -13,7 +13,7 @@ LAYERS = {
     "domain": {"domain"},
     "storage": {"storage", "domain"},
     "services": {"services", "domain", "settings"},
-    "server": {"server", "services", "domain", "settings"},
+    "server": {"server", "services", "domain", "settings", "resources"},
     "ui": {"ui", "services", "domain", "settings"},
     "sandbox": {"sandbox"},
     "settings": {"settings", "domain"},

@@ -51,12 +51,12 @@ class SettingsPage(Page):
                 column.addWidget(card)
             column.addStretch(1)
             columns.addLayout(column, 1)
-        self.scroll = QScrollArea()
-        self.scroll.setWidgetResizable(True)
-        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.scroll.setWidget(inside)
-        self.scroll.viewport().setAutoFillBackground(False)
-        self.body.addWidget(self.scroll, 1)
+        self.area = QScrollArea()
+        self.area.setWidgetResizable(True)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.area.setWidget(inside)
+        self.area.viewport().setAutoFillBackground(False)
+        self.body.addWidget(self.area, 1)
 
     def _keychain_card(self) -> Card:
         card = Card("Keychain")
@@ -143,7 +143,7 @@ class SettingsPage(Page):
         else:
             target = self.command
         # The page is laid out once it is in front; only then is there something to scroll to.
-        QTimer.singleShot(0, self, lambda: self.scroll.ensureWidgetVisible(target))
+        QTimer.singleShot(0, self, lambda: self.area.ensureWidgetVisible(target))
         target.setFocus()
 
     def _card(self, environment: Environment) -> CredentialsCard:

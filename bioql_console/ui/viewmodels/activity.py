@@ -1,13 +1,15 @@
 """The Activity page: who did what and why, and whether trail and books are whole."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
 from PySide6.QtCore import Signal
 
 from bioql_console.domain.activity import Activity
-from bioql_console.domain.paging import ActivityQuery
+from bioql_console.domain.paging import ActivityQuery, Cursor
 from bioql_console.services.csv_export import write_csv
+from bioql_console.services.ports import Work
 from bioql_console.ui import formats
 from bioql_console.ui.models.row_table import Column, Look
 from bioql_console.ui.viewmodels.view_model import Rows, ViewModel
@@ -76,17 +78,18 @@ class ActivityViewModel(ViewModel):
 
     def _write(self, path: Path, query: ActivityQuery) -> int:
         with self.console.store.read() as work:
+            return write_csv(path, HEADER, _every_record(work, query))
 
-            def rows():  # type: ignore[no-untyped-def]
-                after = None
-                while True:
-                    page = work.activity.page(query, after, EXPORT_PAGE)
-                    yield from (_cells(act) for act in page.rows)
-                    after = page.next_after
-                    if after is None:
-                        return
 
-            return write_csv(path, HEADER, rows())
+def _every_record(work: Work, query: ActivityQuery) -> Iterator[list[str | int]]:
+    """Page by page, so that a long trail takes no more memory than a short one."""
+    after: Cursor | None = None
+    while True:
+        page = work.activity.page(query, after, EXPORT_PAGE)
+        yield from (_cells(act) for act in page.rows)
+        after = page.next_after
+        if after is None:
+            return
 
 
 def _cells(act: Activity) -> list[str | int]:
