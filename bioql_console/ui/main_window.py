@@ -65,6 +65,7 @@ class MainWindow(QMainWindow):
         self.show_environment(environment)
         self._restore_geometry()
         self.show_page("overview")
+        self.navigation.setFocus()
 
     def _lay_out(self) -> None:
         frame = QFrame()

@@ -46,10 +46,13 @@ class Navigation(QListWidget):
             self.addItem(item)
         self.currentRowChanged.connect(self._chosen)
 
+    def row_of(self, name: str) -> int:
+        return self._names.index(name)
+
     def show_page(self, name: str) -> None:
         """Mark a page as current, without a signal."""
         self.blockSignals(True)
-        self.setCurrentRow(self._names.index(name))
+        self.setCurrentRow(self.row_of(name))
         self.blockSignals(False)
 
     def show_icons(self, icons: Icons) -> None:

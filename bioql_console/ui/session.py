@@ -46,10 +46,13 @@ class Session(QObject):
         self.bug_found.connect(self._show_bug)
 
     async def run(self) -> None:
-        """Until the window is closed."""
+        """Until the window is closed, or the script is through."""
         try:
             await self.open(self._options.environment)
-            await self._stop.wait()
+            if self._options.script is not None:
+                await self._options.script(self)
+            else:
+                await self._stop.wait()
         finally:
             await self.close()
 

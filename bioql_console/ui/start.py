@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -19,6 +19,7 @@ from bioql_console.ui.theme import Theme
 
 if TYPE_CHECKING:
     from bioql_console.services.console import Console
+    from bioql_console.ui.session import Session
 
 FIRST_FRAME_S = 10.0
 IMMORTAL_NONE = (3, 12)
@@ -38,6 +39,7 @@ class StartOptions(NamedTuple):
     Args:
         launcher: Made once the first frame is painted, since its imports take longer than the window.
         exit_after_paint: For measuring the start.
+        script: What to do with the open window instead of waiting for the operator; the window closes afterwards.
     """
 
     data_dir: Path
@@ -47,6 +49,7 @@ class StartOptions(NamedTuple):
     launcher: Callable[[], Launcher]
     exit_after_paint: bool = False
     print_modules: bool = False
+    script: "Callable[[Session], Awaitable[None]] | None" = None
 
 
 def start(options: StartOptions) -> int:

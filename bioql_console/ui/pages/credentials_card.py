@@ -45,6 +45,8 @@ class CredentialsCard(Card):
         self.body.addLayout(toolbar(self.test, self.forget, None))
         self.body.addWidget(self.result)
         self.result.hide()
+        for each in (self.test, self.forget):
+            each.setEnabled(False)  # until it is known that there is something to test or remove
 
     def _add(self, title: str, name: str) -> None:
         field = self.fields[name]

@@ -1,0 +1,93 @@
+"""The page a Checkout Session's `url` leads to: one plain form that works without JavaScript."""
+
+from collections.abc import Callable
+from urllib.parse import parse_qs, urlsplit
+
+from .checkout_html import Shown, page
+from .errors import Json, StripeError
+from .jobs import Jobs
+from .messages import Answer, Request
+from .resources.cards import card_of
+from .resources.checkout_payments import NeedsConfirmation, pay_by_bank_debit, pay_by_card, refuse_confirmation
+from .store import Store
+from .work import Work
+
+PREFIX = "/c/pay/"
+FIELDS = ("card_number", "exp", "cvc", "email", "bank_debit", "challenge")
+LONGEST_FIELD = 200
+
+
+class CheckoutPage:
+    """Shows the page and takes its form. One request is one transaction."""
+
+    def __init__(self, store: Store, jobs: Jobs, new_work: Callable[[Request | None], Work]) -> None:
+        self._store, self._jobs, self._new_work = store, jobs, new_work
+
+    def answer(self, request: Request) -> Answer:
+        if not request.path.startswith(PREFIX):
+            return _html(404, page(Shown("Nothing here", "The sandbox has no page at this address.")))
+        if request.method not in ("GET", "HEAD", "POST"):
+            return _html(405, page(Shown("Not possible", "This page can only be looked at and sent.")))
+        self._jobs.run_due()
+        session = self._store.get("checkout.session", request.path.removeprefix(PREFIX))
+        if session is None:
+            return _html(404, page(Shown("Page not found", "There is no such Checkout Session.")))
+        if session["status"] != "open":
+            return _html(200 if request.method != "POST" else 409, page(_closed(session)), session)
+        if request.method != "POST":
+            return _html(200, page(Shown.of(session)), session)
+        return self._pay(request, session)
+
+    def _pay(self, request: Request, session: Json) -> Answer:
+        form = _form(request.body)
+        with self._store.transaction():
+            work = self._new_work(request)
+            try:
+                paid = _try(work, session, form)
+            except NeedsConfirmation:
+                return _html(200, page(Shown.of(session, form=form, asks=True)), session)
+            except StripeError as error:
+                return _html(402, page(Shown.of(session, form=form, problem=str(error))), session)
+        target = paid["success_url"].replace("{CHECKOUT_SESSION_ID}", paid["id"])
+        return Answer(303, headers={"Location": target, "Cache-Control": "no-store"})
+
+
+def _try(work: Work, session: Json, form: dict[str, str]) -> Json:
+    email = form["email"]
+    if form["bank_debit"]:
+        return pay_by_bank_debit(work, session, email, bounces=form["bank_debit"] == "bounces")
+    card = card_of(form["card_number"])
+    if form["challenge"] == "refused":
+        raise refuse_confirmation(work, session, card, email)
+    return pay_by_card(work, session, card, email, confirmed=form["challenge"] == "confirmed")
+
+
+def _closed(session: Json) -> Shown:
+    if session["status"] == "expired":
+        return Shown("This page has expired", "Ask for a new link; nothing was charged.", back=session["cancel_url"])
+    if session["payment_status"] == "paid":
+        return Shown("Already paid", "This payment was made. Nothing more is charged.", back=session["success_url"])
+    words = "The bank debit is on its way; it takes a while to come in."
+    return Shown("Payment on its way", words, back=session["success_url"])
+
+
+def _form(body: bytes) -> dict[str, str]:
+    given = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=50)
+    return {name: given.get(name, [""])[-1].strip()[:LONGEST_FIELD] for name in FIELDS}
+
+
+def _html(status: int, content: str, session: Json | None = None) -> Answer:
+    # Browsers check a form's redirect against this too, so it names where the customer is sent back to.
+    targets = "'self'"
+    for url in (session["success_url"], session["cancel_url"]) if session else ():
+        if url:
+            parts = urlsplit(url)
+            targets += f" {parts.scheme}://{parts.netloc}"
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; form-action {targets}; frame-ancestors 'none'"
+    headers = {
+        "Content-Security-Policy": policy,
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Answer(status, content.encode(), "text/html; charset=utf-8", headers)

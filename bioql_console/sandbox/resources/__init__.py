@@ -1,0 +1,45 @@
+"""Every kind of object the sandbox knows. A new one is a file here and a line below."""
+
+from dataclasses import replace
+
+from . import (
+    accounts,
+    charges,
+    checkout_payments,
+    checkout_sessions,
+    customer_balance,
+    customers,
+    disputes,
+    events,
+    meter_events,
+    meters,
+    payment_intents,
+    payment_methods,
+    prices,
+    products,
+    refunds,
+    webhook_endpoints,
+)
+
+ALL = (
+    accounts.RESOURCE,
+    charges.RESOURCE,
+    replace(checkout_sessions.RESOURCE, jobs={**checkout_sessions.RESOURCE.jobs, **checkout_payments.JOBS}),
+    customer_balance.RESOURCE,
+    customers.RESOURCE,
+    disputes.RESOURCE,
+    events.RESOURCE,
+    meter_events.EVENTS,
+    meter_events.ADJUSTMENTS,
+    meter_events.EVENT_SUMMARIES,
+    meters.RESOURCE,
+    payment_intents.RESOURCE,
+    payment_methods.RESOURCE,
+    prices.RESOURCE,
+    products.RESOURCE,
+    refunds.RESOURCE,
+    webhook_endpoints.RESOURCE,
+)
+
+# What `POST /_sandbox/<name>` does beyond Stripe's own API.
+TROUBLE = {"refunds": refunds.refund_by_hand, "disputes": disputes.dispute_by_hand}

@@ -1,0 +1,285 @@
+"""`/v1/checkout/sessions`: a payment page for one payment, and its life."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..errors import Json, StripeError, missing_param
+from ..params import (
+    CURRENCY,
+    EXPAND,
+    PAGE,
+    Anything,
+    Choice,
+    Group,
+    Integer,
+    Many,
+    Metadata,
+    Number,
+    Range,
+    Table,
+    Text,
+    merged_metadata,
+)
+from ..registry import Resource, Route, retrieve
+from ..work import Work
+from . import payment_intents, prices
+
+SHORTEST_S, LONGEST_S = 30 * 60, 24 * 3_600
+EXPIRE = "checkout_session_expiry"
+PRODUCT_DATA = Group(
+    of={
+        "description": Text(),
+        "images": Many(most=8),
+        "metadata": Metadata(),
+        "name": Text(required=True),
+        "tax_code": Text(),
+        "unit_label": Text(longest=12),
+    }
+)
+PRICE_DATA = Group(
+    of={
+        "currency": CURRENCY,
+        "product": Text(),
+        "product_data": PRODUCT_DATA,
+        "tax_behavior": Choice(of=("exclusive", "inclusive", "unspecified")),
+        "unit_amount": Integer(least=0, most=payment_intents.LARGEST),
+        "unit_amount_decimal": Number(),
+    }
+)
+LINE = Group(
+    of={
+        "adjustable_quantity": Anything(),
+        "dynamic_tax_rates": Anything(),
+        "metadata": Metadata(),
+        "price": Text(),
+        "price_data": PRICE_DATA,
+        "quantity": Integer(least=0, most=999_999),
+        "tax_rates": Anything(),
+    }
+)
+INTENT_DATA = Group(
+    of={
+        "capture_method": Choice(of=("automatic", "automatic_async")),
+        "description": Text(longest=1_000),
+        "metadata": Metadata(),
+        "receipt_email": Text(),
+        "setup_future_usage": Choice(of=("off_session", "on_session")),
+        "statement_descriptor": Text(longest=22),
+        "statement_descriptor_suffix": Text(longest=22),
+    }
+)
+# Known to Stripe; what they change is not part of the sandbox.
+IGNORED = (
+    *("after_expiration", "allow_promotion_codes", "automatic_tax", "billing_address_collection", "branding_settings"),
+    *("consent_collection", "custom_fields", "custom_text", "customer_creation", "customer_update", "discounts"),
+    *("invoice_creation", "locale", "name_collection", "payment_method_options", "phone_number_collection"),
+    *("saved_payment_method_options", "shipping_address_collection", "shipping_options", "submit_type"),
+    *("tax_id_collection", "wallet_options"),
+)
+CREATE: Table = {
+    "cancel_url": Text(),
+    "client_reference_id": Text(longest=200),
+    "currency": Text(pattern="[A-Za-z]{3}"),
+    "customer": Text(),
+    "customer_email": Text(longest=800),
+    "expires_at": Integer(),
+    "line_items": Many(of=LINE, most=100),
+    "metadata": Metadata(),
+    "mode": Choice(of=("payment",), required=True),
+    "payment_intent_data": INTENT_DATA,
+    "payment_method_types": Many(of=Choice(of=("card", "us_bank_account"))),
+    "success_url": Text(),
+    "ui_mode": Choice(of=("hosted_page",)),
+    **dict.fromkeys(IGNORED, Anything()),
+    **EXPAND,
+}
+LIST: Table = PAGE | {
+    "created": Range(),
+    "customer": Text(),
+    "customer_details": Group(of={"email": Text()}),
+    "payment_intent": Text(),
+    "status": Choice(of=("complete", "expired", "open")),
+}
+
+
+def _template() -> Json:
+    nothing = (
+        *("adaptive_pricing", "after_expiration", "allow_promotion_codes", "billing_address_collection", "cancel_url"),
+        *("client_reference_id", "client_secret", "collected_information", "consent", "consent_collection"),
+        *("currency_conversion", "customer", "customer_creation", "customer_details", "customer_email", "discounts"),
+        *("invoice", "invoice_creation", "locale", "origin_context", "payment_intent", "payment_link"),
+        *("payment_method_configuration_details", "permissions", "phone_number_collection", "recovered_from"),
+        *("saved_payment_method_options", "setup_intent", "shipping_address_collection", "shipping_cost"),
+        *("submit_type", "subscription", "success_url", "total_details", "url", "wallet_options"),
+    )
+    return dict.fromkeys(nothing) | {
+        "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
+        "custom_fields": [],
+        "custom_text": dict.fromkeys(
+            ("after_submit", "shipping_address", "submit", "terms_of_service_acceptance"), None
+        ),
+        "metadata": {},
+        "mode": "payment",
+        "payment_method_collection": "if_required",
+        "payment_method_options": {},
+        "payment_method_types": ["card", "us_bank_account"],
+        "payment_status": "unpaid",
+        "shipping_options": [],
+        "status": "open",
+        "ui_mode": "hosted_page",
+    }
+
+
+def _create(work: Work) -> Json:
+    given = work.params
+    _check_url(given.get("success_url"), "success_url", required=True)
+    _check_url(given.get("cancel_url"), "cancel_url", required=False)
+    if not given.get("line_items"):
+        raise missing_param("line_items")
+    if given.get("customer") and given.get("customer_email"):
+        message = "You may only specify one of these parameters: customer, customer_email."
+        raise StripeError(message, param="customer")
+    customer = work.require("customer", given["customer"], "customer") if given.get("customer") else None
+    lines = [_line(work, line, f"line_items[{number}]") for number, line in enumerate(given["line_items"])]
+    total, currency = sum(line["amount_total"] for line in lines), lines[0]["currency"]
+    if any(line["currency"] != currency for line in lines):
+        raise StripeError("All line items must have the same currency.", param="line_items")
+    payment_intents.check_amount(total, "line_items")
+    session = work.new(
+        "checkout.session",
+        "cs_test_",
+        amount_subtotal=total,
+        amount_total=total,
+        cancel_url=given.get("cancel_url"),
+        client_reference_id=given.get("client_reference_id"),
+        currency=currency,
+        customer=customer["id"] if customer else None,
+        customer_creation=None if customer else "if_required",
+        customer_email=given.get("customer_email"),
+        expires_at=_expiry(work, given.get("expires_at")),
+        metadata=merged_metadata({}, given.get("metadata") or {}),
+        success_url=given["success_url"],
+        total_details={"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
+        _intent_data=given.get("payment_intent_data") or {},
+        _lines=lines,
+    )
+    if given.get("payment_method_types"):
+        session["payment_method_types"] = given["payment_method_types"]
+    session["url"] = f"{work.base_url}/c/pay/{session['id']}"
+    work.schedule(session["expires_at"], EXPIRE, session["id"])
+    return work.save(session)
+
+
+def _check_url(url: str | None, param: str, *, required: bool) -> None:
+    if not url:
+        if required:
+            raise missing_param(param)
+        return
+    # Braces stand for the id that Stripe puts in.
+    parts = urlsplit(url.replace("{CHECKOUT_SESSION_ID}", "id"))
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise StripeError("Not a valid URL", code="url_invalid", param=param)
+
+
+def _expiry(work: Work, asked: int | None) -> int:
+    if asked is None:
+        return work.now + LONGEST_S
+    if asked < work.now + SHORTEST_S:
+        raise StripeError("The `expires_at` timestamp must be at least 30 minutes from now.", param="expires_at")
+    if asked > work.now + LONGEST_S:
+        raise StripeError("The `expires_at` timestamp must be less than 24 hours from now.", param="expires_at")
+    return asked
+
+
+def _line(work: Work, given: Json, param: str) -> Json:
+    if bool(given.get("price")) == bool(given.get("price_data")):
+        raise StripeError("You must specify exactly one of price or price_data.", param=f"{param}[price]")
+    quantity = given.get("quantity") or 0
+    if not quantity:
+        raise missing_param(f"{param}[quantity]")
+    if given.get("price"):
+        price = work.require("price", given["price"], f"{param}[price]")
+        if price["type"] != "one_time":
+            raise StripeError("You must provide one-time prices in `payment` mode.", param=f"{param}[price]")
+    else:
+        # A price described on the spot is kept, but nobody can use it again.
+        price = work.save(prices.make(work, given["price_data"], active=False), "price.created")
+    if price["unit_amount"] is None:
+        raise StripeError("The price has fractions of a cent.", param=f"{param}[price]")
+    product = work.require("product", price["product"], f"{param}[price]")
+    amount = price["unit_amount"] * quantity
+    return {
+        "id": price["id"].replace("price_", "li_"),
+        "object": "item",
+        "amount_discount": 0,
+        "amount_subtotal": amount,
+        "amount_tax": 0,
+        "amount_total": amount,
+        "currency": price["currency"],
+        "description": product["name"],
+        "metadata": merged_metadata({}, given.get("metadata") or {}),
+        "price": price,
+        "quantity": quantity,
+    }
+
+
+def items_of(_work: Work, session: Json) -> Json:
+    """The session's lines as a list."""
+    url = f"/v1/checkout/sessions/{session['id']}/line_items"
+    return {"object": "list", "data": session["_lines"], "has_more": False, "url": url}
+
+
+def _line_items(work: Work) -> Json:
+    return items_of(work, work.addressed("checkout.session", "session"))
+
+
+def _list(work: Work) -> Json:
+    names = ("customer", "payment_intent", "status")
+    equal = {name: work.params[name] for name in names if work.params.get(name) is not None}
+    if email := (work.params.get("customer_details") or {}).get("email"):
+        equal["customer_details.email"] = email
+    return work.page("checkout.session", equal=equal, created=work.params.get("created"))
+
+
+def _update(work: Work) -> Json:
+    session = work.addressed("checkout.session", "session")
+    metadata = merged_metadata(session["metadata"], work.params.get("metadata"))
+    return work.change(session, None, metadata=metadata)
+
+
+def _expire(work: Work) -> Json:
+    session = work.addressed("checkout.session", "session")
+    if session["status"] != "open":
+        message = f'Only Checkout Sessions with a status in ["open"] can be expired. This one is {session["status"]}.'
+        raise StripeError(message)
+    return expire(work, session)
+
+
+def expire(work: Work, session: Json) -> Json:
+    """Close the page."""
+    return work.change(session, "checkout.session.expired", status="expired", url=None)
+
+
+def expire_when_due(work: Work, session_id: str) -> None:
+    session = work.find("checkout.session", session_id)
+    if session and session["status"] == "open":
+        expire(work, session)
+
+
+SESSION = "/v1/checkout/sessions/{session}"
+EXPANSIONS: dict[str, Any] = {"customer": "customer", "payment_intent": "payment_intent", "line_items": items_of}
+RESOURCE = Resource(
+    "checkout.session",
+    routes=(
+        Route("POST", "/v1/checkout/sessions", _create, CREATE),
+        Route("GET", "/v1/checkout/sessions", _list, LIST),
+        Route("GET", SESSION, retrieve("checkout.session", "session")),
+        Route("POST", SESSION, _update, EXPAND | {"metadata": Metadata(), "collected_information": Anything()}),
+        Route("GET", SESSION + "/line_items", _line_items, PAGE),
+        Route("POST", SESSION + "/expire", _expire),
+    ),
+    template=_template,
+    lookups=("customer", "payment_intent", "status", "customer_details.email"),
+    expand=EXPANSIONS,
+    jobs={EXPIRE: expire_when_due},
+)
