@@ -133,5 +133,5 @@ async def _break_off(send: Send, answer: Answer) -> None:
     linger = struct.pack("ii", 1, 0)  # answer with RST, not with an orderly end
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     transport.abort()
-    while not getattr(getattr(send, "__self__", None), "disconnected", True):
+    while not getattr(getattr(send, "__self__", None), "disconnected", True):  # noqa: ASYNC110  # uvicorn has no event
         await asyncio.sleep(0)

@@ -24,8 +24,8 @@ input { width: 100%; padding: 9px 10px; border: 1px solid var(--line); border-ra
   color: var(--text); font: inherit; }
 input:focus, button:focus, a:focus { outline: 2px solid var(--accent); outline-offset: 1px; }
 .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 12px; }
-button { width: 100%; margin-top: 16px; padding: 11px; border: 1px solid var(--accent); border-radius: 6px; font: inherit;
-  font-weight: 600; background: var(--accent); color: var(--on); cursor: pointer; }
+button { width: 100%; margin-top: 16px; padding: 11px; border: 1px solid var(--accent); border-radius: 6px;
+  font: inherit; font-weight: 600; background: var(--accent); color: var(--on); cursor: pointer; }
 button.other { background: transparent; color: var(--accent); margin-top: 8px; font-weight: 400; }
 .problem { background: var(--bad-soft); color: var(--bad); border-radius: 6px; padding: 10px 12px; }
 table { width: 100%; border-collapse: collapse; } td { padding: 6px 0; } td:last-child { text-align: right; }
@@ -84,7 +84,7 @@ def _back(shown: Shown) -> str:
 def _summary(shown: Shown) -> str:
     session = shown.session or {}
     rows = "".join(
-        f"<tr><td>{escape(str(line['description']))}{f' × {line["quantity"]}' if line['quantity'] > 1 else ''}</td>"
+        f"<tr><td>{escape(str(line['description']))}{_times(line['quantity'])}</td>"
         f"<td>{amount(line['amount_total'], line['currency'])}</td></tr>"
         for line in session["_lines"]
     )
@@ -93,18 +93,25 @@ def _summary(shown: Shown) -> str:
     return f'<section><p class="soft">BioQL</p><h1>{total}</h1><table>{rows}</table>{cancel}</section>'
 
 
+def _times(quantity: int) -> str:
+    return f" × {quantity}" if quantity > 1 else ""
+
+
 def _form(shown: Shown) -> str:
     def value(name: str) -> str:
         return escape(shown.form.get(name, ""))
 
     problem = f'<p class="problem" role="alert">{escape(shown.problem)}</p>' if shown.problem else ""
     return f"""<section><h2>Pay by card</h2>{problem}<form method="post">
-<label for="email">E-mail</label><input id="email" name="email" type="email" autocomplete="email" value="{value("email")}">
+<label for="email">E-mail</label>
+<input id="email" name="email" type="email" autocomplete="email" value="{value("email")}">
 <label for="card_number">Card number</label>
-<input id="card_number" name="card_number" inputmode="numeric" autocomplete="cc-number" placeholder="4242 4242 4242 4242">
+<input id="card_number" name="card_number" inputmode="numeric" autocomplete="cc-number"
+  placeholder="4242 4242 4242 4242">
 <div class="pair"><div><label for="exp">Expiry</label>
 <input id="exp" name="exp" autocomplete="cc-exp" placeholder="MM / YY" value="{value("exp")}"></div>
-<div><label for="cvc">CVC</label><input id="cvc" name="cvc" inputmode="numeric" autocomplete="cc-csc" placeholder="123"></div>
+<div><label for="cvc">CVC</label>
+<input id="cvc" name="cvc" inputmode="numeric" autocomplete="cc-csc" placeholder="123"></div>
 </div><button id="pay">{escape(shown.title)}</button>
 <button class="other" name="bank_debit" value="succeeds">Pay by bank debit</button>
 <button class="other" name="bank_debit" value="bounces">Pay by bank debit that bounces</button></form>

@@ -1,7 +1,7 @@
 """`/_sandbox/…`: the hands that move the clock and make trouble. No key is asked; only this machine may."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -27,7 +27,7 @@ class Control:
         jobs: Jobs,
         faults: Faults,
         new_work: Callable[[], Work],
-        trouble: dict[str, Callable[[Work, Json], Json]],
+        trouble: Mapping[str, Callable[[Work, Json], Json]],
     ) -> None:
         self._store, self._queue, self._jobs, self._faults = store, queue, jobs, faults
         self._new_work, self._trouble = new_work, trouble

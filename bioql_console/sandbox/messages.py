@@ -36,7 +36,7 @@ def json_answer(status: int, content: Json, headers: Mapping[str, str] | None = 
 
 
 def is_loopback(authority: str) -> bool:
-    """Whether a Host header names this machine. Other names mean a web page on another site is trying (DNS rebinding)."""
+    """Whether a Host header names this machine. Another name means DNS rebinding by some web page."""
     try:
         return urlsplit(f"//{authority}").hostname in LOOPBACK
     except ValueError:

@@ -169,10 +169,10 @@ class Anything(Param):
     """Accepted because Stripe knows it, and then ignored: nothing here depends on it."""
 
 
-Table = Mapping[str, Param]
+Table = dict[str, Param]
 
 
-def read_params(table: Table, raw: Json, inside: str = "") -> Json:
+def read_params(table: Mapping[str, Param], raw: Json, inside: str = "") -> Json:
     """Check parameters against their table.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from .errors import Json, StripeError
-from .params import EXPAND, PAGE, Table
+from .params import EXPAND, PAGE, Param
 
 if TYPE_CHECKING:
     from .work import Work
@@ -25,7 +25,7 @@ class Route:
     method: str
     path: str
     handler: Handler
-    params: Table = field(default_factory=lambda: EXPAND)
+    params: Mapping[str, Param] = field(default_factory=lambda: EXPAND)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,8 @@ CREATE TABLE IF NOT EXISTS idempotency (
     body TEXT NOT NULL, request_id TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS meter_events (
     seq INTEGER PRIMARY KEY, meter TEXT NOT NULL, customer TEXT NOT NULL, at INTEGER NOT NULL, value TEXT NOT NULL,
-    identifier TEXT NOT NULL, event_name TEXT NOT NULL, received INTEGER NOT NULL, cancelled INTEGER NOT NULL DEFAULT 0);
+    identifier TEXT NOT NULL, event_name TEXT NOT NULL, received INTEGER NOT NULL,
+    cancelled INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX IF NOT EXISTS meter_events_summed ON meter_events (meter, customer, at);
 CREATE INDEX IF NOT EXISTS meter_events_identified ON meter_events (identifier, received);
 CREATE TABLE IF NOT EXISTS deliveries (

@@ -98,7 +98,7 @@ def refused(error: Json) -> Json:
 
 def _update(work: Work) -> Json:
     charge = work.addressed("charge", "charge")
-    fields = {name: work.params[name] for name in ("description", "receipt_email") if name in work.params}
+    fields: Json = {name: work.params[name] for name in ("description", "receipt_email") if name in work.params}
     if "metadata" in work.params:
         fields["metadata"] = merged_metadata(charge["metadata"], work.params["metadata"])
     return work.change(charge, "charge.updated", **fields)

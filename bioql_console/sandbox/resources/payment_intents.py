@@ -188,7 +188,8 @@ def confirm(work: Work, intent: Json, method: Json) -> Json:
 def _create(work: Work) -> Json:
     given = work.params
     check_amount(given["amount"])
-    more = {name: given[name] for name in ("description", "receipt_email", "setup_future_usage") if given.get(name)}
+    names = ("description", "receipt_email", "setup_future_usage")
+    more: Json = {name: given[name] for name in names if given.get(name)}
     if given.get("customer"):
         more["customer"] = work.require("customer", given["customer"], "customer")["id"]
     if given.get("payment_method_types"):
@@ -226,7 +227,7 @@ def _cancel(work: Work) -> Json:
 
 def _update(work: Work) -> Json:
     intent = work.addressed("payment_intent", "intent")
-    fields = {name: work.params[name] for name in ("description", "receipt_email") if name in work.params}
+    fields: Json = {name: work.params[name] for name in ("description", "receipt_email") if name in work.params}
     if "metadata" in work.params:
         fields["metadata"] = merged_metadata(intent["metadata"], work.params["metadata"])
     return work.change(intent, None, **fields)

@@ -134,7 +134,7 @@ def _create(work: Work) -> Json:
     card = BY_TOKEN.get(f"pm_card_{token.removeprefix('tok_')}") if token else card_of(given["number"])
     if card is None:
         raise StripeError(f"No such token: '{token}'", code="resource_missing", param="card[token]")
-    details = NO_DETAILS | {name: value for name, value in (work.params.get("billing_details") or {}).items()}
+    details = NO_DETAILS | (work.params.get("billing_details") or {})
     metadata = merged_metadata({}, work.params.get("metadata") or {})
     return make_card(work, card, billing_details=details, metadata=metadata)
 

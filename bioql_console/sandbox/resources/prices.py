@@ -178,7 +178,7 @@ def _create(work: Work) -> Json:
 
 def _update(work: Work) -> Json:
     price = work.addressed("price", "price")
-    fields = {
+    fields: Json = {
         name: work.params[name] for name in ("active", "lookup_key", "nickname", "tax_behavior") if name in work.params
     }
     if "metadata" in work.params:

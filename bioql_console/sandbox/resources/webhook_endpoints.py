@@ -44,7 +44,7 @@ def _create(work: Work) -> Json:
 
 def _update(work: Work) -> Json:
     endpoint = work.addressed("webhook_endpoint", "webhook_endpoint")
-    fields = {name: work.params[name] for name in ("description", "enabled_events", "url") if name in work.params}
+    fields: Json = {name: work.params[name] for name in ("description", "enabled_events", "url") if name in work.params}
     if fields.get("url"):
         _check_url(fields["url"])
     if "metadata" in work.params:
