@@ -6,7 +6,16 @@ from typing import Any
 
 from PySide6.QtCore import QByteArray, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QKeySequence, QPaintEvent, QShortcut
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QMainWindow, QPlainTextEdit, QStackedWidget, QVBoxLayout
+from PySide6.QtWidgets import (
+    QDialog,
+    QFrame,
+    QHBoxLayout,
+    QLineEdit,
+    QMainWindow,
+    QPlainTextEdit,
+    QStackedWidget,
+    QVBoxLayout,
+)
 
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
@@ -208,6 +217,10 @@ class MainWindow(QMainWindow):
         if self._palette is None:
             self._palette = CommandPalette(self)
         self._palette.open_with(self._commands(), self.workspace)
+
+    def dialogs(self) -> list[QDialog]:
+        """Dialogs that are open now."""
+        return [dialog for dialog in self.findChildren(QDialog) if dialog.isVisible()]
 
     @property
     def palette_panel(self) -> CommandPalette | None:

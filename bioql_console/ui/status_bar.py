@@ -37,7 +37,7 @@ class StatusBar(QFrame):
         row.addStretch(1)
         self.clock = PlainLabel("", "muted")
         row.addWidget(self.clock)
-        self._popover: Popover | None = None
+        self.popover: Popover | None = None
         for name, vital in UNKNOWN.items():
             self.show_sign(name, vital)
 
@@ -60,11 +60,11 @@ class StatusBar(QFrame):
 
     def _explain(self, name: str) -> None:
         vital = self._vitals[name]
-        if self._popover is None:
-            self._popover = Popover(self)
+        if self.popover is None:
+            self.popover = Popover(self)
         action = (f"Open {vital.page.capitalize()}", lambda: self.page_asked.emit(vital.page)) if vital.page else None
         reason = vital.reason or "Nothing is known yet."
-        self._popover.show_above(self.signs[name], vital.words, reason, vital.cure, action)
+        self.popover.show_above(self.signs[name], vital.words, reason, vital.cure, action)
 
 
 def _dot(ink: QColor) -> QIcon:

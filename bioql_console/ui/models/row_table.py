@@ -41,6 +41,7 @@ class Column:
         tone: State of a pill ("ok", "warn", "bad", "info", "unknown"), or "bad" to stress text; None for neither.
         sort: The query's name for this order; empty when it can't be sorted by.
         width: Pixels at first; 0 takes what is left over.
+        optional: Gives way in a narrow window.
     """
 
     title: str
@@ -50,6 +51,7 @@ class Column:
     tone: Callable[[Any], str | None] | None = None
     sort: str = ""
     width: int = 120
+    optional: bool = False
 
 
 class State(Enum):
@@ -77,6 +79,7 @@ class RowTable(QAbstractTableModel):
         self._rows: list[Any] = []
         self._after: Cursor | None = None
         self._state = State.STOPPED
+        self._order = ("", False)
 
     # --- what views ask
 
@@ -105,7 +108,9 @@ class RowTable(QAbstractTableModel):
         if orientation is Qt.Orientation.Vertical or not 0 <= section < len(self.columns):
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            return self.columns[section].title
+            column, (sort, descending) = self.columns[section], self._order
+            mark = (" ▾" if descending else " ▴") if sort and column.sort == sort else ""
+            return column.title + mark
         if role == Qt.ItemDataRole.TextAlignmentRole:
             right = self.columns[section].look is Look.NUMBER
             side = Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft
@@ -138,6 +143,16 @@ class RowTable(QAbstractTableModel):
             self.endResetModel()
         self._after = after
         self._state = State.READY if after is not None else State.STOPPED
+
+    @property
+    def order(self) -> tuple[str, bool]:
+        """What rows are ordered by, and whether descending."""
+        return self._order
+
+    def show_order(self, sort: str, descending: bool) -> None:
+        """Mark the column that rows are ordered by; ordering them is the query's work."""
+        self._order = (sort, descending)
+        self.headerDataChanged.emit(Qt.Orientation.Horizontal, 0, len(self.columns) - 1)
 
     def append(self, page: Page[Any]) -> None:
         """The page that was wanted."""

@@ -55,7 +55,7 @@ class UserPanel(QStackedWidget):
         self.card.body.addLayout(owed)
 
     def _add_actions(self) -> None:
-        self.checkout = button("Open Checkout link", lambda: self.asked.emit("checkout"), "primary")
+        self.checkout = button("Checkout link", lambda: self.asked.emit("checkout"), "primary")
         self.checkout.setToolTip("Makes a link for everything that is owed and opens it in the browser")
         self.customer = button("Create Stripe customer", lambda: self.asked.emit("customer"), "primary")
         self.copy = CopyButton("Copy link", self._link, "the Checkout link")

@@ -44,6 +44,7 @@ class UsersPage(Page):
         self.left.addWidget(self.nobody)
         self.panel = UserPanel()
         self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter.setHandleWidth(12)
         self.splitter.addWidget(self.left)
         self.splitter.addWidget(_framed(self.panel))
         self.splitter.setStretchFactor(0, 1)

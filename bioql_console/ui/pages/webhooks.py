@@ -61,6 +61,7 @@ class WebhooksPage(Page):
         self.lists = lists
         self.inspector = EventInspector()
         splitter = QSplitter(Qt.Orientation.Horizontal)
+        splitter.setHandleWidth(12)
         splitter.addWidget(lists)
         splitter.addWidget(self.inspector)
         splitter.setStretchFactor(0, 1)

@@ -26,10 +26,20 @@ def amount(event: InboxEvent) -> str:
     return "" if event.amount_micros is None else formats.dollars(event.amount_micros)
 
 
-TIME = Column("Time", lambda event: formats.clock(event.received_ms), Look.MONO, width=84)
+def took(event: InboxEvent) -> str:
+    return "" if event.took_ms is None else formats.count(event.took_ms)
+
+
+TIME = Column("Time", lambda event: formats.clock(event.received_ms), Look.MONO, width=82)
 TYPE = Column("Event", lambda event: event.type, width=0)
-OBJECT = Column("Object", lambda event: event.object_id, Look.MONO, width=150)
-CUSTOMER = Column("Customer", customer, width=170)
-AMOUNT = Column("Amount", amount, Look.NUMBER, width=100)
-STATE = Column("State", lambda event: WORDS[event.state], Look.PILL, tone=lambda event: TONES[event.state], width=130)
-TOOK = Column("ms", lambda event: "" if event.took_ms is None else formats.count(event.took_ms), Look.NUMBER, width=60)
+OBJECT = Column("Object", lambda event: event.object_id, Look.MONO, width=190, optional=True)
+CUSTOMER = Column("Customer", customer, width=130)
+AMOUNT = Column("Amount", amount, Look.NUMBER, width=92)
+STATE = Column("State", lambda event: WORDS[event.state], Look.PILL, tone=lambda event: TONES[event.state], width=122)
+TOOK = Column(
+    "ms",
+    lambda event: "" if event.took_ms is None else formats.count(event.took_ms),
+    Look.NUMBER,
+    width=52,
+    optional=True,
+)

@@ -47,7 +47,7 @@ class PaymentsViewModel(ViewModel):
                 "State", lambda link: link.state.value, Look.PILL, tone=lambda one: LINK_TONES[one.state], width=104
             ),
             Column("Time left", self._left, Look.NUMBER, width=104),
-            Column("Session", lambda link: link.session_id, Look.MONO, width=190),
+            Column("Session", lambda link: link.session_id, Look.MONO, width=190, optional=True),
             Column("Made by", lambda link: link.operator, Look.MUTED, width=92),
         )
 

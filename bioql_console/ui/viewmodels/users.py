@@ -61,15 +61,15 @@ class UsersViewModel(ViewModel):
         now = self.workspace.now_ms
         return (
             Column("Name", lambda user: user.name, sort="name", width=0),
-            Column("E-mail", lambda user: user.email, Look.MUTED, sort="email", width=210),
-            Column("Plan", lambda user: user.plan.value, sort="plan", width=82),
+            Column("E-mail", lambda user: user.email, Look.MUTED, sort="email", width=190, optional=True),
+            Column("Plan", lambda user: user.plan.value, sort="plan", width=74),
             Column(
                 "Owes",
                 lambda user: formats.dollars_or_dash(user.balance.owed_micros),
                 Look.NUMBER,
                 plain=lambda user: formats.plain_amount(user.balance.owed_micros),
                 sort="owed",
-                width=98,
+                width=92,
             ),
             Column(
                 "Customer",
@@ -77,7 +77,7 @@ class UsersViewModel(ViewModel):
                 Look.MONO,
                 tone=lambda user: None if user.stripe_customer_id else "warn",
                 sort="customer",
-                width=132,
+                width=134,
             ),
             Column(
                 "Seen", lambda user: formats.short_ago(user.last_used_ms, now()), Look.NUMBER, sort="seen", width=58

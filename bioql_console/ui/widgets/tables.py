@@ -3,7 +3,7 @@
 from typing import Any
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, QRectF, Qt, Signal
-from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QPainter
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QPainter, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QStyledItemDelegate, QStyleOptionViewItem, QTableView
 
 from bioql_console.ui.memory import Memory
@@ -12,7 +12,8 @@ from bioql_console.ui.theme import color, mono_font
 
 ROW_HEIGHT = 28
 PAD = 8
-NARROWEST = 48
+NARROWEST = 40
+NARROWEST_REST = 150
 Index = QModelIndex | QPersistentModelIndex
 
 
@@ -112,6 +113,7 @@ class DataTable(QTableView):
             )
             if column.width:
                 self.setColumnWidth(number, column.width)
+        self._make_room()
         header.setSectionsClickable(any(column.sort for column in table.columns))
         self.selectionModel().currentRowChanged.connect(self._current_changed)
         table.modelReset.connect(self._restore_current)
@@ -132,11 +134,7 @@ class DataTable(QTableView):
 
     def show_order(self, sort: str, descending: bool) -> None:
         """Mark the column that rows are ordered by."""
-        table = self._table()
-        number = next((n for n, column in enumerate(table.columns) if column.sort == sort and sort), -1)
-        order = Qt.SortOrder.DescendingOrder if descending else Qt.SortOrder.AscendingOrder
-        self.horizontalHeader().setSortIndicatorShown(number >= 0)
-        self.horizontalHeader().setSortIndicator(number, order)
+        self._table().show_order(sort, descending)
 
     def remember(self, memory: Memory) -> None:
         """Keep the columns' widths for the next start."""
@@ -167,12 +165,28 @@ class DataTable(QTableView):
 
     def _header_clicked(self, number: int) -> None:
         column = self._table().columns[number]
-        header = self.horizontalHeader()
         if not column.sort:
             return
-        same = header.isSortIndicatorShown() and header.sortIndicatorSection() == number
-        descending = same and header.sortIndicatorOrder() is Qt.SortOrder.AscendingOrder
-        self.sort_asked.emit(column.sort, descending if same else column.look is Look.NUMBER)
+        sort, descending = self._table().order
+        same = sort == column.sort
+        self.sort_asked.emit(column.sort, not descending if same else column.look is Look.NUMBER)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if isinstance(self.model(), RowTable):
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Hide optional columns, rightmost first, until the one that takes the rest can be read."""
+        columns = self._table().columns
+        if all(column.width for column in columns):
+            return
+        room = self.viewport().width() - sum(column.width for column in columns)
+        for number in range(len(columns) - 1, -1, -1):
+            if columns[number].optional:
+                hide = room < NARROWEST_REST
+                self.setColumnHidden(number, hide)
+                room += columns[number].width if hide else 0
 
     def _current_changed(self, current: Index, _previous: Index) -> None:
         row = current.data(Role.ROW) if current.isValid() else None

@@ -1,0 +1,199 @@
+"""`shots`: every screen as a picture, offscreen, on demo data. The manual's pictures are made by it."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+
+from bioql_console.gui import start_options
+from bioql_console.gui_options import GuiOptions
+from bioql_console.settings import Settings, save
+
+SIZE = (1280, 800)
+WHO = "Jane Smith"
+
+
+def run(folder: Path, theme: str, lang: str, scale: int) -> int:
+    """Write the pictures; the answer is the exit code."""
+    # Read when the application object is made.
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    os.environ["QT_SCALE_FACTOR"] = str(scale)
+    folder.mkdir(parents=True, exist_ok=True)
+    from bioql_console.ui.session import Session
+    from bioql_console.ui.start import start
+
+    with tempfile.TemporaryDirectory(prefix="bioql-shots-") as scratch:
+        data_dir = Path(scratch)
+        save(replace(Settings(), port=0, theme=theme, language=lang), data_dir)
+        options = start_options(GuiOptions(data_dir, "sandbox", demo=True))
+
+        async def script(session: Session) -> None:
+            await Album(session, folder).take()
+
+        code = start(options._replace(script=script))
+    sys.stdout.write(f"{len(list(folder.glob('*.png')))} pictures in {folder}\n")
+    return code
+
+
+class Album:
+    """Goes through the window page by page and takes a picture of each state worth seeing."""
+
+    def __init__(self, session: object, folder: Path) -> None:
+        from bioql_console.ui.hand import CaughtBrowser, Hand
+        from bioql_console.ui.session import Session
+
+        assert isinstance(session, Session)
+        assert session.console is not None
+        self.console = session.console
+        self.window = session.window
+        self.hand = Hand(session.window)
+        self.folder = folder
+        self.browser = CaughtBrowser()
+
+    async def take(self) -> None:
+        self.window.resize(*SIZE)
+        screens: tuple[Callable[[], Awaitable[None]], ...] = (
+            self._overview,
+            self._users,
+            self._payment,
+            self._balances,
+            self._payments,
+            self._meter,
+            self._webhooks,
+            self._server,
+            self._activity,
+            self._settings,
+            self._palette,
+            self._dialog,
+            self._status,
+            self._environments,
+        )
+        with self.browser:
+            for screen in screens:
+                await screen()
+
+    async def _picture(self, name: str) -> None:
+        await self.hand.picture(self.folder / f"{name}.png")
+
+    async def _overview(self) -> None:
+        page = self.window.page("overview")
+        await self.hand.until(lambda: page.set_up.note.text().endswith("of 8"), "the set-up is checked")  # type: ignore[attr-defined]
+        vitals = self.window.vitals
+        await self.hand.until(
+            lambda: vitals is not None and all(sign.state != "unknown" for sign in vitals.signs.values()),
+            "all signs of life are known",
+        )
+        await self._picture("overview")
+
+    async def _users(self) -> None:
+        await self.hand.open_page("users")
+        page = self.window.page("users")
+        table, panel = page.table, page.panel  # type: ignore[attr-defined]
+        await self.hand.until(lambda: table.model().rowCount() > 20, "users are listed")
+        await self.hand.choose_row(table, 1)
+        await self.hand.until(lambda: panel.detail is not None, "a user is shown")
+        await self._picture("users")
+        for number, name in enumerate(("usage", "payments", "invoices", "key"), 1):
+            panel.tabs.setCurrentIndex(number)
+            await self._picture(f"users-{name}")
+        panel.tabs.setCurrentIndex(0)
+        await self.hand.write(page.search, "nobody of this name")  # type: ignore[attr-defined]
+        await self.hand.until(lambda: table.model().rowCount() == 0, "nobody fits")
+        await self._picture("users-nobody")
+
+    async def _payment(self) -> None:
+        """A paid link, so that payments and events have something to show."""
+        import httpx
+
+        page = self.window.page("users")
+        table, panel = page.table, page.panel  # type: ignore[attr-defined]
+        await self.hand.write(page.search, WHO)  # type: ignore[attr-defined]
+        await self.hand.until(lambda: table.model().rowCount() == 1, f"{WHO} is found")
+        await self.hand.choose_row(table)
+        await self.hand.until(lambda: panel.detail and WHO in panel.detail.user.name, f"{WHO} is shown")
+        await self.hand.click(panel.checkout)
+        await self.hand.until(lambda: self.browser.addresses, "the link is opened")
+        await self._picture("users-link")
+        form = {"card_number": "4242424242424242", "exp": "12/34", "cvc": "123", "email": "jane.smith@uni.example"}
+        async with httpx.AsyncClient(trust_env=False) as browser:
+            await browser.post(self.browser.addresses[0], data=form)
+        await self.hand.until(lambda: panel.owed.text() == "$0.00", "the payment is applied")
+        await self._picture("users-paid")
+
+    async def _balances(self) -> None:
+        await self.hand.open_page("balances")
+        table = self.window.page("balances").table  # type: ignore[attr-defined]
+        await self.hand.choose_row(table, 2)
+        await self._picture("balances")
+
+    async def _payments(self) -> None:
+        await self.hand.open_page("payments")
+        await self.hand.choose_row(self.window.page("payments").table)  # type: ignore[attr-defined]
+        await self._picture("payments")
+
+    async def _meter(self) -> None:
+        await self.hand.open_page("meter")
+        page = self.window.page("meter")
+        await self.hand.until(lambda: page.checks.model().rowCount() > 0, "meter and price are known")  # type: ignore[attr-defined]
+        await self._picture("meter")
+
+    async def _webhooks(self) -> None:
+        await self.hand.open_page("webhooks")
+        page = self.window.page("webhooks")
+        await self.hand.choose_row(page.table)  # type: ignore[attr-defined]
+        await self.hand.until(lambda: page.inspector.detail is not None, "the event is inspected")  # type: ignore[attr-defined]
+        await self._picture("webhooks")
+
+    async def _server(self) -> None:
+        await self.hand.open_page("server")
+        await self._picture("server")
+
+    async def _activity(self) -> None:
+        await self.hand.open_page("activity")
+        page = self.window.page("activity")
+        await self.hand.click(page.books)  # type: ignore[attr-defined]
+        await self.hand.until(lambda: page.words.isVisible(), "the books are checked")  # type: ignore[attr-defined]
+        await self._picture("activity")
+
+    async def _settings(self) -> None:
+        await self.hand.open_page("settings")
+        await self._picture("settings")
+
+    async def _palette(self) -> None:
+        await self.hand.open_page("overview")
+        self.window.open_palette()
+        panel = self.window.palette_panel
+        assert panel is not None
+        await self.hand.write(panel.field, "smith")
+        await self.hand.until(lambda: panel.list.count() > 0, "users are found")
+        await self._picture("palette")
+        self.hand.press("Esc")
+
+    async def _dialog(self) -> None:
+        await self.hand.open_page("users")
+        self.window.show_page("users", "register")
+        await self.hand.until(lambda: self.window.dialogs(), "the dialog is open")
+        dialog = self.window.dialogs()[0]
+        if not dialog.grab().save(str(self.folder / "dialog-register.png")):
+            raise OSError("can't write dialog-register.png")
+        dialog.reject()
+
+    async def _status(self) -> None:
+        self.window.status.signs["keychain"].click()
+        popover = self.window.status.popover
+        assert popover is not None
+        if not popover.grab().save(str(self.folder / "status-keychain.png")):
+            raise OSError("can't write status-keychain.png")
+        popover.hide()
+
+    async def _environments(self) -> None:
+        """How the bar looks in Test and in Live; nothing is opened there."""
+        from bioql_console.domain.environment import Environment
+
+        shown = self.window.environment
+        for environment in (Environment.TEST, Environment.LIVE):
+            self.window.show_environment(environment)
+            await self._picture(f"bar-{environment.value}")
+        self.window.show_environment(shown)
