@@ -77,6 +77,8 @@ def report_bugs(show: Callable[[str], None]) -> None:
     def report(error: BaseException) -> None:
         text = bug_report(error)
         log.error("Unexpected failure\n%s", text)
+        if sys.stderr is not None:  # there is none under pythonw
+            sys.stderr.write(text)
         show(text)
 
     def on_main(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
