@@ -39,6 +39,7 @@ def start_options(options: GuiOptions) -> StartOptions:
         resources=resource(""),
         environment=Environment(options.environment or settings.environment),
         theme=settings.theme,
+        language=settings.language,
         launcher=launcher,
         exit_after_paint=bool(os.environ.get("BIOQL_CONSOLE_EXIT_AFTER_PAINT")),
         print_modules=bool(os.environ.get("BIOQL_CONSOLE_PRINT_MODULES")),

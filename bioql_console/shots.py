@@ -148,6 +148,8 @@ class Album:
 
     async def _server(self) -> None:
         await self.hand.open_page("server")
+        page = self.window.page("server")
+        await self.hand.until(lambda: page.external_state.text() != "not asked yet", "both servers are known")  # type: ignore[attr-defined]
         await self._picture("server")
 
     async def _activity(self) -> None:
@@ -159,6 +161,8 @@ class Album:
 
     async def _settings(self) -> None:
         await self.hand.open_page("settings")
+        page = self.window.page("settings")
+        await self.hand.until(lambda: page.live.state.text() != "not asked yet", "credentials are known")  # type: ignore[attr-defined]
         await self._picture("settings")
 
     async def _palette(self) -> None:

@@ -18,6 +18,14 @@ STEPS = (
 )
 
 
+def choose_locale(language: str) -> None:
+    """Numbers and dates as in "en", "es", or as the system has it. A system without a locale reads as English."""
+    locale = QLocale.system() if language == "system" else QLocale(language)
+    if locale.language() == QLocale.Language.C:
+        locale = QLocale(QLocale.Language.English, QLocale.Country.UnitedStates)
+    QLocale.setDefault(locale)
+
+
 def count(number: int) -> str:
     """12,480"""
     return QLocale().toString(number)
@@ -51,6 +59,16 @@ def signed_dollars(micros: int) -> str:
     return dollars(micros) if micros < 0 else f"+{dollars(micros)}"
 
 
+def bare(micros: int) -> str:
+    """1,234.50 without a sign of currency, for narrow columns."""
+    return dollars(micros).replace("$", "")
+
+
+def signed_bare(micros: int) -> str:
+    """+300.00, −10.00"""
+    return signed_dollars(micros).replace("$", "")
+
+
 def plain_amount(micros: int) -> str:
     """1234.50, for the clipboard and for files."""
     cents = cents_half_up(micros)
@@ -72,6 +90,11 @@ def day(at_ms: int) -> str:
     moment = QDateTime.fromMSecsSinceEpoch(at_ms)
     this_year = moment.date().year() == QDateTime.currentDateTime().date().year()
     return QLocale().toString(moment, "d MMM" if this_year else "d MMM yyyy")
+
+
+def short_moment(at_ms: int) -> str:
+    """12 Nov 12:03, for tables."""
+    return f"{day(at_ms)} {QDateTime.fromMSecsSinceEpoch(at_ms).toString('HH:mm')}"
 
 
 def moment(at_ms: int) -> str:

@@ -8,12 +8,13 @@ from pathlib import Path
 from PySide6.QtCore import QObject, QPoint, Qt, QUrl, Slot
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractItemView, QApplication, QLineEdit, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QLineEdit, QWidget
 
 from bioql_console.ui.main_window import MainWindow
 from bioql_console.ui.navigation import Navigation
 
 LOOK_EVERY_S = 0.005
+TURNS = 5
 
 
 class Hand:
@@ -64,9 +65,13 @@ class Hand:
         QTest.keySequence(self.window.focusWidget() or self.window, keys)
 
     async def picture(self, path: Path) -> None:
-        """Save what the window shows, after everything that waits to be painted."""
-        QApplication.processEvents()
-        await asyncio.sleep(0)
+        """Save what the window shows, once what waits to be laid out is.
+
+        The loop is given a turn instead of calling `processEvents`, which would lose other tasks.
+        """
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
+        self.window.toast.hide()
         if not self.window.grab().save(str(path)):
             raise OSError(f"can't write {path.name}")
 

@@ -37,6 +37,7 @@ from bioql_console.ui.workspace import Workspace
 
 SIZE = (1280, 800)
 SMALLEST = (960, 600)
+LIVE_FRAME = 3
 
 
 class MainWindow(QMainWindow):
@@ -130,6 +131,7 @@ class MainWindow(QMainWindow):
         self.bar.show_environment(environment)
         self.setWindowTitle(f"{environment.word} · BioQL console")
         self._frame.setObjectName("liveFrame" if environment.livemode else "frame")
+        self._frame.setContentsMargins(*[LIVE_FRAME if environment.livemode else 0] * 4)
         restyle(self._frame)
         if self._painted:
             self._retint()

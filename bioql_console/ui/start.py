@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication
 
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
+from bioql_console.ui import formats
 from bioql_console.ui.icons import Icons
 from bioql_console.ui.main_window import MainWindow
 from bioql_console.ui.memory import Memory
@@ -46,6 +47,7 @@ class StartOptions(NamedTuple):
     resources: Path
     environment: Environment
     theme: str
+    language: str
     launcher: Callable[[], Launcher]
     exit_after_paint: bool = False
     print_modules: bool = False
@@ -77,6 +79,7 @@ def start(options: StartOptions) -> int:
 
 def make_window(application: QApplication, options: StartOptions) -> MainWindow:
     """The window with its theme, not shown yet."""
+    formats.choose_locale(options.language)
     theme = Theme(application, options.resources / "theme" / "app.qss", options.theme)
     icons = Icons(options.resources / "icons")
     return MainWindow(theme, icons, Memory(options.data_dir), options.environment)

@@ -43,6 +43,7 @@ class MeterPage(Page):
         self.usage = BarChart("Shots per day, all customers")
         usage = Card("Shots per day", "30 days, all customers")
         usage.body.addWidget(self.usage)
+        usage.body.addStretch(1)
         self.outbox = DataTable("Outbox")
         self.chips = Chips(CHIPS, exclusive=True)
         self.sums = PlainLabel("", "muted")

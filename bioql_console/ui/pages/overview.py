@@ -163,4 +163,5 @@ class OverviewPage(Page):
     def _show_latency(self) -> None:
         latencies = tuple(self._vitals.latencies)
         self.latency_course.show_values(latencies)
-        self.latency.setText(f"latency, last {len(latencies)} looks: {latencies[-1]} ms" if latencies else "latency")
+        looks = formats.plural(len(latencies), "look", "looks")
+        self.latency.setText(f"latency {latencies[-1]} ms · {looks}" if latencies else "latency not known")

@@ -14,7 +14,7 @@ from bioql_console.ui.widgets.charts import BarChart
 from bioql_console.ui.widgets.labels import ElidedLabel, PlainLabel, StatePill
 from bioql_console.ui.widgets.tables import DataTable
 
-NARROWEST = 380
+NARROWEST = 420
 
 
 class UserPanel(QStackedWidget):

@@ -49,7 +49,7 @@ class UsersPage(Page):
         self.splitter.addWidget(_framed(self.panel))
         self.splitter.setStretchFactor(0, 1)
         self.splitter.setCollapsible(0, False)
-        self.splitter.setSizes([640, 400])
+        self.splitter.setSizes([620, 420])
         self.body.addWidget(self.splitter, 1)
 
     def attach(self, workspace: Workspace) -> None:

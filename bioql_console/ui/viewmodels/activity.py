@@ -19,11 +19,11 @@ EXPORT_PAGE = 1_000
 HEADER = ("id", "at", "operator", "action", "subject", "before", "after", "reason", "chain")
 
 COLUMNS = (
-    Column("When", lambda act: formats.moment(act.at_ms), Look.MUTED, width=164),
+    Column("When", lambda act: formats.short_moment(act.at_ms), Look.MUTED, width=116),
     Column("Who", lambda act: act.operator, width=100),
     Column("What", lambda act: act.action, width=190),
     Column("To", lambda act: act.subject, Look.MONO, width=150),
-    Column("Before", lambda act: act.before, Look.MUTED, width=130),
+    Column("Before", lambda act: act.before, Look.MUTED, width=130, optional=True),
     Column("After", lambda act: act.after, width=0),
     Column("Why", lambda act: act.reason, width=210),
 )

@@ -45,13 +45,13 @@ def _deadline(message: Message) -> str:
 
 
 OUTBOX = (
-    Column("Used", lambda message: formats.moment(message.occurred_ms), Look.MUTED, width=160),
+    Column("Used", lambda message: formats.short_moment(message.occurred_ms), Look.MUTED, width=116),
     Column("What", lambda message: KINDS[message.kind], width=70),
-    Column("Customer", lambda message: message.stripe_customer_id, Look.MONO, width=140),
+    Column("Customer", lambda message: message.stripe_customer_id, Look.MONO, width=136, optional=True),
     Column("Amount", lambda message: formats.dollars(message.value * 10_000), Look.NUMBER, width=90),
     Column("State", lambda message: message.state.value, Look.PILL, tone=lambda one: TONES[one.state], width=88),
-    Column("Tries", lambda message: formats.count(message.attempts), Look.NUMBER, width=56),
-    Column("Send by", _deadline, Look.NUMBER, width=72),
+    Column("Tries", lambda message: formats.count(message.attempts), Look.NUMBER, width=56, optional=True),
+    Column("Send by", _deadline, Look.NUMBER, width=76, optional=True),
     Column("Why not", lambda message: message.error, Look.MUTED, width=0),
 )
 

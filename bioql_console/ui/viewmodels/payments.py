@@ -34,7 +34,7 @@ class PaymentsViewModel(ViewModel):
 
     def _columns(self) -> tuple[Column, ...]:
         return (
-            Column("Made", lambda link: formats.moment(link.created_ms), Look.MUTED, width=160),
+            Column("Made", lambda link: formats.short_moment(link.created_ms), Look.MUTED, width=116),
             Column("Customer", lambda link: link.user_name, width=0),
             Column(
                 "Amount",

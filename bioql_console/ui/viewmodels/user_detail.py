@@ -21,21 +21,21 @@ USAGE_DAYS = 30
 LINKS = 50
 
 LEDGER = (
-    Column("Date", lambda line: formats.day(line.effective_ms), Look.MUTED, width=66),
+    Column("Date", lambda line: formats.day(line.effective_ms), Look.MUTED, width=72),
     Column("Entry", lambda line: line.memo or line.kind.value.replace("_", " "), width=0),
     Column(
         "Amount",
-        lambda line: formats.signed_dollars(line.micros),
+        lambda line: formats.signed_bare(line.micros),
         Look.NUMBER,
         plain=lambda line: formats.plain_amount(line.micros),
-        width=90,
+        width=88,
     ),
     Column(
         "Balance",
-        lambda line: formats.dollars(line.after_micros),
+        lambda line: formats.bare(line.after_micros),
         Look.NUMBER,
         plain=lambda line: formats.plain_amount(line.after_micros),
-        width=82,
+        width=88,
     ),
 )
 LINK_TONES = {
@@ -47,7 +47,7 @@ LINK_TONES = {
     CheckoutState.FAILED: "bad",
 }
 PAYMENTS = (
-    Column("Made", lambda link: formats.day(link.created_ms), Look.MUTED, width=66),
+    Column("Made", lambda link: formats.day(link.created_ms), Look.MUTED, width=72),
     Column("Session", lambda link: link.session_id or link.reference, Look.MONO, width=0),
     Column("Amount", lambda link: formats.dollars(link.amount_cents * 10_000), Look.NUMBER, width=92),
     Column("State", lambda link: link.state.value, Look.PILL, tone=lambda link: LINK_TONES[link.state], width=96),
