@@ -1,5 +1,6 @@
 """The operating system's keychain. The only file that knows keyring."""
 
+import secrets
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,12 +14,6 @@ R = TypeVar("R")
 
 SERVICE = "bioql-console"
 DEADLINE_S = 3.0
-# Somebody may have to type the password of the keychain into a prompt.
-PROMPT_DEADLINE_S = 60.0
-# Anything else may be a plain-text file, a chain of backends, or one that drops what it is given.
-ALLOWED = frozenset(
-    f"keyring.backends.{name}" for name in ("SecretService", "kwallet", "libsecret", "Windows", "macOS")
-)
 MOST_STUCK_CALLS = 5
 
 
@@ -48,8 +43,10 @@ class KeychainSecrets:
     def __init__(self, deadline_s: float = DEADLINE_S) -> None:
         self._deadline_s = deadline_s
         self._lock = threading.Lock()
-        self._stuck = 0
+        self._counting = threading.Lock()
+        self._at_work = 0
         self._backend: Any = None
+        self._had_one = False
 
     def get(self, environment: Environment, name: str) -> str | None:
         user = _user(environment, name)
@@ -73,11 +70,14 @@ class KeychainSecrets:
 
     def probe(self) -> KeychainStatus:
         """Write, read and delete a value: a backend that drops what it is given shows only so."""
+        user = f"probe/{secrets.token_hex(4)}"  # another console may probe at the same moment
 
         def canary(backend: Any) -> str:
-            backend.set_password(SERVICE, "probe", "canary")
-            found = backend.get_password(SERVICE, "probe")
-            backend.delete_password(SERVICE, "probe")
+            backend.set_password(SERVICE, user, "canary")
+            try:
+                found = backend.get_password(SERVICE, user)
+            finally:
+                backend.delete_password(SERVICE, user)
             if found != "canary":
                 raise OperatorError(
                     "The keychain does not give back what it was given.",
@@ -95,23 +95,33 @@ class KeychainSecrets:
     def _call(self, work: Callable[[Any], R]) -> R:
         """Run one call on a thread of its own, one at a time, within the deadline."""
         with self._lock:
-            if self._stuck >= MOST_STUCK_CALLS:
-                raise _frozen()
+            with self._counting:
+                if self._at_work >= MOST_STUCK_CALLS:
+                    raise _frozen()
+                self._at_work += 1
             try:
-                return call_with_deadline(
-                    lambda: _explained(lambda: work(self._choose())), self._deadline_s, "keychain"
-                )
+                return call_with_deadline(lambda: self._counted(work), self._deadline_s, "keychain")
             except DeadlineExceeded as error:
-                self._stuck += 1
                 self._backend = None
                 raise _frozen() from error
             except OperatorError:
                 self._backend = None  # a bus that went away may come back with another backend
                 raise
 
+    def _counted(self, work: Callable[[Any], R]) -> R:
+        """A call that hung and then went on makes room for the next one."""
+        try:
+            return _explained(lambda: work(self._choose()))
+        finally:
+            with self._counting:
+                self._at_work -= 1
+
     def _choose(self) -> Any:
         if self._backend is None:
-            self._backend = _best_backend()
+            found = _best_backend()
+            if found is None:
+                raise _gone() if self._had_one else _none()
+            self._backend, self._had_one = found, True
         return self._backend
 
 
@@ -130,18 +140,48 @@ def _user(environment: Environment, name: str) -> str:
 
 
 def _best_backend() -> Any:
-    """The best real keychain. `keyring.get_keyring()` is not asked: the environment can make it answer a null one."""
-    from keyring import backend
+    """The best real keychain that is there now, or None.
 
-    usable = [each for each in backend.get_all_keyring() if type(each).__module__ in ALLOWED]
-    if not usable:
-        raise OperatorError(
-            "This desktop has no keychain.",
-            fix="Start GNOME Keyring or KWallet (package gnome-keyring), then retry; until then secrets are kept for "
-            "this run only.",
-            code="keychain.none",
-        )
-    return max(usable, key=lambda each: each.priority)
+    Any other may be a plain-text file, a chain of backends, or one that drops what it is given. `keyring.get_keyring()`
+    is not asked, since the environment can make it answer such a one; nor is `get_all_keyring()`, which imports what
+    anybody installed and never looks again: a keychain started later would stay unseen.
+    """
+    from keyring.backends import SecretService, Windows, kwallet, libsecret, macOS
+
+    kinds: tuple[Any, ...] = (
+        SecretService.Keyring,
+        kwallet.DBusKeyring,
+        libsecret.Keyring,
+        Windows.WinVaultKeyring,
+        macOS.Keyring,
+    )
+    usable = [(priority, kind) for kind in kinds if (priority := _priority(kind)) is not None]
+    return max(usable, key=lambda each: each[0])[1]() if usable else None
+
+
+def _priority(kind: Any) -> Any:
+    """How much keyring prefers this kind; None when it can't be used here, for whatever reason."""
+    try:
+        return kind.priority
+    except Exception:
+        return None
+
+
+def _none() -> OperatorError:
+    return OperatorError(
+        "This desktop has no keychain.",
+        fix="Start GNOME Keyring or KWallet (package gnome-keyring), then retry; until then secrets are kept for "
+        "this run only.",
+        code="keychain.none",
+    )
+
+
+def _gone() -> OperatorError:
+    return OperatorError(
+        "The keychain went away.",
+        fix="Log out and in again, or restart the keychain, then retry.",
+        code="keychain.gone",
+    )
 
 
 def _frozen() -> OperatorError:
@@ -183,11 +223,7 @@ def _explained(work: Callable[[], R]) -> R:
     except Exception as error:
         if not _is_bus_failure(error):
             raise
-        raise OperatorError(
-            "The keychain went away.",
-            fix="Log out and in again, or restart the keychain, then retry.",
-            code="keychain.gone",
-        ) from error
+        raise _gone() from error
 
 
 def _is_bus_failure(error: Exception) -> bool:

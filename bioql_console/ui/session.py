@@ -17,6 +17,7 @@ from bioql_console.services.logs import bug_report, log, report_bugs
 from bioql_console.services.worker import Worker
 from bioql_console.ui.main_window import MainWindow
 from bioql_console.ui.start import Launcher, StartOptions
+from bioql_console.ui.tasks import cancelled_tasks_end
 from bioql_console.ui.widgets.dialogs import BugDialog
 from bioql_console.ui.workspace import Workspace
 
@@ -103,7 +104,7 @@ class Session(QObject):
             await self._opening.run(self._launcher.close)
         self.window.memory.save()
         await asyncio.get_running_loop().run_in_executor(None, self._opening.close)
-        await _let_cancelled_tasks_end()
+        await cancelled_tasks_end()
         self.window.close_for_good()
 
     @Slot(str)
@@ -124,14 +125,6 @@ class Session(QObject):
     @Slot(str)
     def _show_bug(self, report: str) -> None:
         BugDialog(self.window, self.window.environment.word, report).open()
-
-
-async def _let_cancelled_tasks_end() -> None:
-    """Pages cancel their tasks without waiting; a loop that stops before they end would complain of each."""
-    left = asyncio.all_tasks() - {asyncio.current_task()}
-    for task in left:
-        task.cancel()
-    await asyncio.gather(*left, return_exceptions=True)
 
 
 def catch_bugs(loop: asyncio.AbstractEventLoop, session: Session) -> None:

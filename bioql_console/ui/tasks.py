@@ -11,6 +11,14 @@ if TYPE_CHECKING:
     import asyncio
 
 Work = Callable[..., Awaitable[None]]
+_alive: "set[asyncio.Task[None]]" = set()
+
+
+async def cancelled_tasks_end() -> None:
+    """Wait for tasks that were cancelled: a loop that stops before they end would complain of each."""
+    import asyncio
+
+    await asyncio.gather(*(task for task in _alive if task.cancelling()), return_exceptions=True)
 
 
 class Task(QObject):
@@ -42,6 +50,8 @@ class Task(QObject):
         import asyncio  # not needed for the first frame
 
         self._task = asyncio.get_running_loop().create_task(self._guard(work, args))
+        _alive.add(self._task)
+        self._task.add_done_callback(_alive.discard)
         self.running_changed.emit(True)
 
     async def _guard(self, work: Work, args: tuple[object, ...]) -> None:
