@@ -2,11 +2,11 @@
 
 import hashlib
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bioql_console.domain.environment import Environment, check_secret_key, check_webhook_secret
 from bioql_console.domain.errors import OperatorError
-from bioql_console.services.keychain import KeychainSecrets, KeychainStatus
+from bioql_console.services.keychain import KeychainSecrets, KeychainStatus, status_after
 from bioql_console.services.redaction import remember_secret
 from bioql_console.services.secrets import (
     PREVIOUS_WEBHOOK_SECRET_NAME,
@@ -16,6 +16,8 @@ from bioql_console.services.secrets import (
 )
 
 UNKNOWN = KeychainStatus("unknown", "The keychain was not asked yet.")
+# Without a keychain nothing can be in it: that is "none", not an error on every read.
+EMPTY = ("missing", "refused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +58,10 @@ class Credentials:
     def probe(self) -> KeychainStatus:
         """Ask the keychain again, e.g. after it was unlocked, and forget what was read from it."""
         status = self._keychain.probe()
-        if status.state != "ok":
-            status = KeychainStatus(status.state, f"{status.words} Secrets are kept for this run only.", status.cure)
         with self._lock:
-            self._status = status
+            self._status = status if status.state == "ok" else _for_this_run(status)
             self._cache.clear()
-        return status
+            return self._status
 
     def save_secret_key(self, environment: Environment, key: str) -> SecretSummary:
         """Check and store a secret key.
@@ -88,10 +88,14 @@ class Credentials:
         return [secret for name in names if (secret := self._read(environment, name))]
 
     def forget(self, environment: Environment) -> None:
-        """Remove an environment's secrets everywhere."""
+        """Remove an environment's secrets everywhere.
+
+        Raises:
+            OperatorError: `keychain.*` when it can't be asked: what is in it would be back at the next start.
+        """
         for name in (SECRET_KEY_NAME, WEBHOOK_SECRET_NAME, PREVIOUS_WEBHOOK_SECRET_NAME):
             self._memory.forget(environment, name)
-            if self.status().state == "ok":
+            if self.status().state not in EMPTY:
                 self._keychain.forget(environment, name)
             self._remember(environment, name, None)
 
@@ -106,13 +110,22 @@ class Credentials:
 
     def _save(self, environment: Environment, name: str, value: str) -> SecretSummary:
         remember_secret(value)
-        if self.status().state == "ok":
-            self._keychain.put(environment, name, value)
+        if self.status().state == "ok" and self._put(environment, name, value):
             self._memory.forget(environment, name)
         else:
             self._memory.put(environment, name, value)
         self._remember(environment, name, value)
         return self._summary(environment, name, value)
+
+    def _put(self, environment: Environment, name: str, value: str) -> bool:
+        """Whether the keychain took it; it may have been locked, or have died, since it was last asked."""
+        try:
+            self._keychain.put(environment, name, value)
+        except OperatorError as error:
+            with self._lock:
+                self._status = _for_this_run(status_after(error))
+            return False
+        return True
 
     def _read(self, environment: Environment, name: str) -> str | None:
         held = self._memory.get(environment, name)
@@ -121,14 +134,14 @@ class Credentials:
         with self._lock:
             if (environment, name) in self._cache:
                 return self._cache[environment, name]
-        # Without a keychain nothing can be in it: that is "none", not an error on every read.
-        if self.status().state in ("missing", "refused"):
+        if self.status().state in EMPTY:
             return None
         value = self._keychain.get(environment, name)
         if value is not None:
             remember_secret(value)
-        self._remember(environment, name, value)
-        return value
+        with self._lock:
+            # What was saved or forgotten while the keychain was asked is newer than its answer.
+            return self._cache.setdefault((environment, name), value)
 
     def _remember(self, environment: Environment, name: str, value: str | None) -> None:
         with self._lock:
@@ -136,6 +149,10 @@ class Credentials:
 
     def __repr__(self) -> str:
         return "Credentials(…)"
+
+
+def _for_this_run(status: KeychainStatus) -> KeychainStatus:
+    return replace(status, words=f"{status.words} Secrets are kept for this run only.")
 
 
 def masked(value: str) -> str:

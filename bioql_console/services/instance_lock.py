@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
@@ -20,7 +21,8 @@ class InstanceLock:
     """
 
     def __init__(self, data_dir: Path, what: str) -> None:
-        self._lock = FileLock(data_dir / "console.lock", mode=0o600)
+        # Of the process, not of a thread: the window takes it on one thread and may free it on another.
+        self._lock = FileLock(data_dir / "console.lock", mode=0o600, thread_local=False)
         self._holder = data_dir / "console.lock.json"
         self._what = what
 
@@ -35,19 +37,24 @@ class InstanceLock:
                 code="instance.running",
             ) from error
         holder = {"what": self._what, "pid": os.getpid(), "host": socket.gethostname(), "since": int(time.time())}
-        with os.fdopen(os.open(self._holder, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            json.dump(holder, file)
+        # A full disk must not keep anybody out: the note only helps whoever comes second.
+        with suppress(OSError):
+            descriptor = os.open(self._holder, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                json.dump(holder, file)
 
     def release(self) -> None:
         if self._lock.is_locked:
-            self._holder.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._holder.unlink()
             self._lock.release()
 
     def _words(self) -> str:
         try:
             holder = json.loads(self._holder.read_text())
-            return f"Another {holder['what']} (process {holder['pid']} on {holder['host']})"
-        except (OSError, ValueError, KeyError, TypeError):
+            since = time.strftime("%Y-%m-%d %H:%M", time.localtime(holder["since"]))
+            return f"Another {holder['what']} (process {holder['pid']} on {holder['host']}, since {since})"
+        except (OSError, ValueError, KeyError, TypeError, OverflowError):
             return "Another window or server"
 
     def __enter__(self) -> Self:

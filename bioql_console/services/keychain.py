@@ -89,7 +89,7 @@ class KeychainSecrets:
         try:
             backend = self._call(canary)
         except OperatorError as error:
-            return KeychainStatus(_STATES.get(error.code, "gone"), error.what, error.fix)
+            return status_after(error)
         return KeychainStatus("ok", "Secrets are in the keychain.", backend=backend)
 
     def _call(self, work: Callable[[Any], R]) -> R:
@@ -133,6 +133,11 @@ _STATES = {
     "keychain.gone": "gone",
     "keychain.refused": "refused",
 }
+
+
+def status_after(error: OperatorError) -> KeychainStatus:
+    """How the keychain is when a call ended in `error`."""
+    return KeychainStatus(_STATES.get(error.code, "gone"), error.what, error.fix)
 
 
 def _user(environment: Environment, name: str) -> str:

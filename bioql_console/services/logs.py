@@ -88,7 +88,7 @@ def report_bugs(show: Callable[[str], None]) -> None:
             report(error.with_traceback(trace))
 
     def on_thread(failed: threading.ExceptHookArgs) -> None:
-        if failed.exc_value is not None:
+        if failed.exc_value is not None and not isinstance(failed.exc_value, SystemExit):
             report(failed.exc_value)
 
     sys.excepthook = on_main

@@ -5,9 +5,10 @@ import threading
 
 _KEPT = "[redacted]"
 _PATTERNS = (
-    re.compile(r"\b(?:sk|rk)_(?:test|live)_[A-Za-z0-9_*]+"),
-    re.compile(r"\bwhsec_[A-Za-z0-9+/=_]+"),
-    re.compile(r"\bbioql_[A-Za-z0-9_\-]{8,}"),
+    # Wherever they begin: what stands before a key, as in "SECRET_sk_live_…", does not make it less of one.
+    re.compile(r"(?:sk|rk)_(?:test|live)_[A-Za-z0-9_*]+"),
+    re.compile(r"whsec_[A-Za-z0-9+/=_\-]+"),
+    re.compile(r"bioql_[A-Za-z0-9_\-]{8,}"),
     re.compile(r"(?<=Bearer )[^\s'\",}]+", re.IGNORECASE),
     re.compile(r"(?<=Basic )[A-Za-z0-9+/=]+", re.IGNORECASE),
     re.compile(r"(?<=v[01]=)[0-9a-f]{16,}"),

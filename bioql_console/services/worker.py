@@ -55,6 +55,6 @@ def call_with_deadline(work: Callable[[], R], seconds: float, name: str) -> R:
     try:
         return future.result(timeout=seconds)
     except TimeoutError as error:
-        if future.done():
-            raise
+        if future.done():  # its own TimeoutError, or an answer at the very last moment
+            return future.result()
         raise DeadlineExceeded(name) from error
