@@ -6,12 +6,12 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import uvicorn
 
 from bioql_console.domain.errors import OperatorError
+from bioql_console.services.port_holder import holder_of
 
 BACKLOG = 1024
 STOP_S = 5
@@ -56,19 +56,9 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def _holder(port: int) -> str:
-    """ " by NAME (process N)", as far as Linux tells."""
-    inodes = set()
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        with suppress(OSError):
-            for line in Path(table).read_text().splitlines()[1:]:
-                fields = line.split()
-                if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
-                    inodes.add(f"socket:[{fields[9]}]")
-    for process in Path("/proc").glob("[0-9]*") if inodes else ():
-        with suppress(OSError):
-            if any(str(link.readlink()) in inodes for link in (process / "fd").iterdir()):
-                return f" by {(process / 'comm').read_text().strip()} (process {process.name})"
-    return ""
+    """ " by NAME (process N)", as far as it is known."""
+    holder = holder_of(port)
+    return f" by {holder.name} (process {holder.pid})" if holder else ""
 
 
 def _server(app: Any) -> uvicorn.Server:

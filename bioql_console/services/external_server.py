@@ -2,16 +2,18 @@
 
 import os
 import signal
-import subprocess
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from bioql_console.domain.errors import OperatorError
-from bioql_console.services.redaction import redacted
+from bioql_console.services.child_process import ChildProcess
+from bioql_console.services.port_holder import PortHolder, holder_of
+from bioql_console.services.redaction import remember_secret
 from bioql_console.services.server_health import HealthReport, check
 
 # Nothing else of our environment reaches the child: it may hold anything.
@@ -28,10 +30,10 @@ INHERITED = (
     "SYSTEMROOT",
     "VIRTUAL_ENV",
 )
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 START_S = 15.0
 STOP_S = 5.0
 LOOK_EVERY_S = 0.1
-TAIL_LINES = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,8 @@ class ExternalServer:
         self._log_file = log_file
         self._on_change = on_change
         self._lock = threading.Lock()
-        self._child: subprocess.Popen[bytes] | None = None
-        self._reader: threading.Thread | None = None
-        self._tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self._child: ChildProcess | None = None
+        self._last: ChildProcess | None = None
 
     @property
     def configured(self) -> bool:
@@ -69,31 +70,43 @@ class ExternalServer:
 
     @property
     def running(self) -> bool:
-        return self._child is not None and self._child.poll() is None
+        return self.pid is not None
 
     @property
     def pid(self) -> int | None:
-        return self._child.pid if self._child is not None and self.running else None
+        child = self._child
+        return child.pid if child is not None and child.exit_code is None else None
 
     @property
     def words(self) -> str:
         """How it stands, one sentence."""
         if not self.configured:
             return "No external server is configured."
-        if self._child is None:
+        child = self._child
+        if child is None:
             return "Not started by this console."
-        code = self._child.poll()
-        return f"Running as process {self._child.pid}." if code is None else f"Ended with exit code {code}."
+        code = child.exit_code
+        return f"Running as process {child.pid}." if code is None else f"Ended with exit code {code}."
 
     def tail(self, lines: int = 100) -> list[str]:
-        """Its last output, redacted."""
-        return list(self._tail)[-lines:]
+        """The last output of the child, redacted; still there when it has ended."""
+        return self._last.tail(lines) if self._last is not None else []
 
     def health(self) -> HealthReport:
         return check(self._config().health_url)
 
-    def restart(self, secrets: Mapping[str, str]) -> HealthReport:
+    def stranger(self) -> PortHolder | None:
+        """The server at the health address when somebody else started it, and it is known which process that is."""
+        config = self._config()
+        port = urlsplit(config.health_url).port
+        holder = holder_of(port) if port and urlsplit(config.health_url).hostname in LOOPBACK else None
+        return None if holder is None or holder.pid in (self.pid, os.getpid()) else holder
+
+    def restart(self, secrets: Mapping[str, str], replacing: int | None = None) -> HealthReport:
         """Stop our child, if any, and start it again with `secrets` in its environment, and nowhere else.
+
+        Args:
+            replacing: Process number of the `stranger` that the operator agreed to end; nothing else is ended.
 
         Returns:
             Its health once it answers.
@@ -104,13 +117,27 @@ class ExternalServer:
         with self._lock:
             self._stop()
             config = self._config()
+            _require_command(config)
+            if replacing is not None:
+                self._end_stranger(config, replacing)
             self._refuse_stranger(config)
-            self._start(config, secrets)
-            return self._wait_until_healthy(config)
+            child = self._start(config, secrets)
+            return self._wait_until_healthy(config, child)
 
     def stop(self) -> None:
         with self._lock:
             self._stop()
+
+    def _end_stranger(self, config: ExternalConfig, pid: int) -> None:
+        found = self.stranger()
+        if found is None or found.pid != pid:
+            return  # it went by itself, or another took its place; that one is refused below
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_S
+        pause = threading.Event()
+        while holder_of(urlsplit(config.health_url).port or 0) is not None and time.monotonic() < deadline:
+            pause.wait(LOOK_EVERY_S)
 
     def _refuse_stranger(self, config: ExternalConfig) -> None:
         """An instance that somebody else started keeps the port; we must not end it."""
@@ -121,53 +148,29 @@ class ExternalServer:
                 code="external.stranger",
             )
 
-    def _start(self, config: ExternalConfig, secrets: Mapping[str, str]) -> None:
-        if not config.command:
-            raise OperatorError(
-                "No external server is configured.", fix="Enter its command in Settings.", code="external.no_command"
-            )
+    def _start(self, config: ExternalConfig, secrets: Mapping[str, str]) -> ChildProcess:
+        for secret in secrets.values():
+            remember_secret(secret)  # whatever it looks like, the child may print it
         environment = {name: os.environ[name] for name in INHERITED if name in os.environ}
         environment |= {"PYTHONUNBUFFERED": "1", **secrets}
         try:
-            child = subprocess.Popen(
-                list(config.command),
-                cwd=config.folder or None,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            child = ChildProcess(config.command, config.folder, environment, self._log_file, self._on_change)
         except OSError as error:
             raise OperatorError(
                 f"The command can't be started: {error.strerror}.",
                 fix="Check command and folder in Settings.",
                 code="external.cannot_start",
             ) from error
-        self._child = child
-        self._reader = threading.Thread(target=self._read, args=(child,), name="external-log", daemon=True)
-        self._reader.start()
+        self._child = self._last = child
         self._on_change()
+        return child
 
-    def _read(self, child: subprocess.Popen[bytes]) -> None:
-        assert child.stdout is not None
-        descriptor = os.open(self._log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with child.stdout, os.fdopen(descriptor, "w", encoding="utf-8") as log:
-            for raw in child.stdout:
-                line = redacted(raw.decode("utf-8", "replace").rstrip())
-                self._tail.append(line)
-                log.write(line + "\n")
-                log.flush()
-        child.wait()
-        self._on_change()
-
-    def _wait_until_healthy(self, config: ExternalConfig) -> HealthReport:
+    def _wait_until_healthy(self, config: ExternalConfig, child: ChildProcess) -> HealthReport:
         deadline = time.monotonic() + START_S
         pause = threading.Event()
         while time.monotonic() < deadline:
-            child = self._child
-            if child is None or child.poll() is not None:
-                last = self._tail[-1] if self._tail else "It printed nothing."
+            if child.exit_code is not None:
+                last = child.last_words()
                 raise OperatorError(
                     f"The server ended at once. Its last line: {last}", fix="Read its log below.", code="external.ended"
                 )
@@ -183,14 +186,12 @@ class ExternalServer:
 
     def _stop(self) -> None:
         child, self._child = self._child, None
-        if child is None or child.poll() is not None:
-            return
-        # Its whole group: many servers start helpers.
-        os.killpg(child.pid, signal.SIGTERM)
-        try:
-            child.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait(STOP_S)
-        if self._reader is not None:
-            self._reader.join(STOP_S)
+        if child is not None:
+            child.stop(STOP_S)
+
+
+def _require_command(config: ExternalConfig) -> None:
+    if not config.command:
+        raise OperatorError(
+            "No external server is configured.", fix="Enter its command in Settings.", code="external.no_command"
+        )

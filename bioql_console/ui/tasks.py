@@ -21,6 +21,14 @@ async def cancelled_tasks_end() -> None:
     await asyncio.gather(*(task for task in _alive if task.cancelling()), return_exceptions=True)
 
 
+def _ended(task: "asyncio.Task[None]") -> None:
+    """A bug is reported at once, not when the task happens to be collected."""
+    _alive.discard(task)
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        task.get_loop().call_exception_handler({"message": "A task failed", "exception": error, "task": task})
+
+
 class Task(QObject):
     """One piece of work at a time.
 
@@ -51,7 +59,7 @@ class Task(QObject):
 
         self._task = asyncio.get_running_loop().create_task(self._guard(work, args))
         _alive.add(self._task)
-        self._task.add_done_callback(_alive.discard)
+        self._task.add_done_callback(_ended)
         self.running_changed.emit(True)
 
     async def _guard(self, work: Work, args: tuple[object, ...]) -> None:

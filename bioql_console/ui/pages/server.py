@@ -12,6 +12,7 @@ from bioql_console.ui.vitals import Vitals
 from bioql_console.ui.widgets.buttons import CopyButton, Toggle, button
 from bioql_console.ui.widgets.cards import Card, KeyValues
 from bioql_console.ui.widgets.charts import Sparkline
+from bioql_console.ui.widgets.dialogs import PlanDialog
 from bioql_console.ui.widgets.labels import PlainLabel, StatePill
 from bioql_console.ui.workspace import Workspace
 
@@ -159,7 +160,24 @@ class ServerPage(Page):
 
     def _restart(self) -> None:
         if self.model is not None:
-            self._server.act(self._server.restart_external)
+            self._server.act(self._ask_and_restart)
+
+    async def _ask_and_restart(self) -> None:
+        """One click, unless somebody else's process stands in the way: ending that is asked first."""
+        stranger = await self._server.stranger()
+        if stranger is None:
+            await self._server.restart_external()
+            return
+        environment = self._workspace.console.environment.word
+        rows = [
+            ("Ends", f"process {stranger.pid}, {' '.join(stranger.command)}"),
+            ("Starts", " ".join(self._workspace.console.settings().external_command)),
+            ("Secrets", f"{environment}, in the new process's environment only"),
+        ]
+        note = "This console did not start the process that answers there now. Requests in its hands are lost."
+        title = "Replace the running server"
+        if await PlanDialog(self, title, environment, "End it and restart", rows, note, look="danger").ask():
+            await self._server.restart_external(stranger.pid)
 
     def _open_dashboard(self) -> None:
         open_in_browser(f"{self._workspace.console.server.url}/dashboard.html")

@@ -5,6 +5,7 @@ from typing import ClassVar
 from PySide6.QtCore import Signal
 
 from bioql_console.services.child_secrets import server_environment
+from bioql_console.services.port_holder import PortHolder
 from bioql_console.services.server_health import HealthReport
 from bioql_console.ui.viewmodels.view_model import ViewModel
 from bioql_console.ui.workspace import Workspace
@@ -51,13 +52,17 @@ class ServerViewModel(ViewModel):
         self.own_changed.emit()
         self.refresh()
 
-    async def restart_external(self) -> None:
+    async def stranger(self) -> PortHolder | None:
+        """Who holds the external server's address, if this console did not start it."""
+        return await self.console.workers.probe.run(self.console.external.stranger)
+
+    async def restart_external(self, replacing: int | None = None) -> None:
         """Start the configured command again, with the secrets in its environment and nowhere else."""
         console = self.console
         secrets = await console.workers.keychain.run(
             server_environment, console.environment, console.secret_key, console.webhook_secrets
         )
-        self.report = await console.workers.probe.run(console.external.restart, secrets)
+        self.report = await console.workers.probe.run(console.external.restart, secrets, replacing)
         self.external_known.emit(self.report)
 
         def record() -> None:

@@ -39,6 +39,8 @@ class ViewModel(QObject):
         self._visible = False
         self._stale = True
         self._loading = self.latest(busy=False)
+        self._loading.failed.connect(self._loading_failed)
+        self._load_failed = False
         self._acting = self.one_at_a_time()
         workspace.changed.connect(self._hear)
 
@@ -83,9 +85,12 @@ class ViewModel(QObject):
         """Read what the page shows, and tell it."""
 
     def act(self, work: Callable[..., Awaitable[None]], *args: object) -> None:
-        """Do something that changes things, unless something is being done already."""
-        if self._acting.start(work, *args):
-            self.failed.emit(None)
+        """Do something that changes things, unless something is being done already; then say so."""
+        if self._acting.running:
+            self.workspace.toasted.emit("Something is still being done here; try again in a moment")
+            return
+        self.failed.emit(None)
+        self._acting.start(work, *args)
 
     async def read(self, work: Callable[[Work], R]) -> R:
         """What `work` finds in one snapshot of the database; runs on a database thread."""
@@ -96,7 +101,10 @@ class ViewModel(QObject):
             return work(snapshot)
 
     def loaded(self) -> None:
-        self.failed.emit(None)
+        """Say so. A notice that reading failed is over; what an action said stays until it is read."""
+        if self._load_failed:
+            self._load_failed = False
+            self.failed.emit(None)
         self.refreshed.emit(self.workspace.now_ms())
 
     def close(self) -> None:
@@ -104,6 +112,10 @@ class ViewModel(QObject):
         self.workspace.changed.disconnect(self._hear)
         for close in self._closing:
             close()
+
+    @Slot(object)
+    def _loading_failed(self, _error: object) -> None:
+        self._load_failed = True
 
     @Slot(object)
     def _hear(self, topics: frozenset[str]) -> None:
