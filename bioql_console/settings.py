@@ -5,8 +5,9 @@ import os
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
-from bioql_console.domain.environment import PUBLISHABLE_KEY, Environment
+from bioql_console.domain.environment import PUBLISHABLE_KEY, SECRET_KEY, WEBHOOK_SECRET, Environment
 from bioql_console.domain.errors import OperatorError
 
 FILE = "settings.json"
@@ -69,11 +70,21 @@ class Settings:
             key = getattr(self, name)
             found = PUBLISHABLE_KEY.fullmatch(key)
             _require(not key or (found is not None and found[1] == mode), name, f"empty or pk_{mode}_…")
+        for field in fields(self):
+            _require(not _holds_secret(getattr(self, field.name)), field.name, "without secrets (keys have a page)")
+        database = urlsplit(self.database_url)
+        _require(database.password is None and "password=" not in database.query, "database_url", "without a password")
 
 
 def _require(holds: bool, name: str, expected: str) -> None:
     if not holds:
         raise ValueError(f"{name} must be {expected}")
+
+
+def _holds_secret(value: Any) -> bool:
+    """Whether a text, or a word of a command, has a key in it, as in `env STRIPE_SECRET_KEY=… server`."""
+    texts = value if isinstance(value, tuple) else (value,)
+    return any(isinstance(text, str) and (SECRET_KEY.search(text) or WEBHOOK_SECRET.search(text)) for text in texts)
 
 
 def data_directory(override: Path | None = None) -> Path:
@@ -82,7 +93,15 @@ def data_directory(override: Path | None = None) -> Path:
         from platformdirs import user_data_path
 
         override = user_data_path("bioql-console", appauthor=False)
-    folder = override.expanduser().absolute()
+    return _made(override.expanduser().absolute())
+
+
+def environment_directory(data_dir: Path, environment: Environment) -> Path:
+    """Each environment keeps its data apart from the others."""
+    return _made(data_dir / environment.value)
+
+
+def _made(folder: Path) -> Path:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -91,13 +110,6 @@ def data_directory(override: Path | None = None) -> Path:
             fix="Choose another one with --data-dir.",
             code="settings.folder",
         ) from error
-    return folder
-
-
-def environment_directory(data_dir: Path, environment: Environment) -> Path:
-    """Each environment keeps its data apart from the others."""
-    folder = data_dir / environment.value
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 
 
@@ -112,7 +124,7 @@ def load(data_dir: Path) -> Settings:
         found = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return Settings()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise OperatorError(
             f"{path} can't be read: {error}.",
             fix="Mend it, or delete it to start with the defaults.",

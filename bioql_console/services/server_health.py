@@ -1,10 +1,14 @@
 """Asking a BioQL server how it is, and saying what the answer means."""
 
+import json
 import time
 from dataclasses import dataclass
 from typing import Any
 
 TIMEOUT_S = 4.0
+LARGEST_ANSWER = 64_000
+# Older servers don't mention their database.
+DATABASE_WELL = ("", "connected")
 RESTART = "Restart it with the keychain's secrets on the Server page."
 
 
@@ -31,7 +35,8 @@ class HealthReport:
     @property
     def healthy(self) -> bool:
         """Reachable, and nothing it says of itself is off."""
-        return self.reachable and self.stripe_enabled is not False and self.webhooks_enabled is not False
+        flags = (self.stripe_enabled, self.webhooks_enabled)
+        return self.reachable and False not in flags and self.database in DATABASE_WELL
 
 
 def check(url: str, timeout_s: float = TIMEOUT_S) -> HealthReport:
@@ -43,24 +48,39 @@ def check(url: str, timeout_s: float = TIMEOUT_S) -> HealthReport:
     started = time.monotonic()
     now_ms = time.time_ns() // 1_000_000
     try:
-        with httpx.Client(timeout=timeout_s, trust_env=False) as client:
-            answer = client.get(address, headers={"ngrok-skip-browser-warning": "true"})
-    except httpx.TimeoutException:
+        with (
+            httpx.Client(timeout=timeout_s, trust_env=False) as client,
+            client.stream("GET", address, headers={"ngrok-skip-browser-warning": "true"}) as answer,
+        ):
+            body = _read(answer, started + timeout_s)
+    except (httpx.TimeoutException, TimeoutError):
         return _unreachable(url, now_ms, f"The server does not answer within {timeout_s:g} s.")
     except (httpx.HTTPError, httpx.InvalidURL):
         return _unreachable(url, now_ms, "No server answers at this address.")
     latency_ms = round((time.monotonic() - started) * 1000)
-    found = _object(answer)
+    found = _object(body)
     if answer.status_code != 200 or found is None:
         words = f"Something else answers there ({answer.status_code}), or the server is broken."
         return _unreachable(url, now_ms, words)
     return _understood(url, now_ms, latency_ms, found)
 
 
-def _object(answer: Any) -> dict[str, Any] | None:
+def _read(answer: Any, deadline: float) -> bytes:
+    """The start of an answer. One that trickles, or never ends, must not hold us."""
+    body = b""
+    for chunk in answer.iter_bytes():
+        body += chunk
+        if len(body) > LARGEST_ANSWER:
+            break
+        if time.monotonic() > deadline:
+            raise TimeoutError
+    return body
+
+
+def _object(body: bytes) -> dict[str, Any] | None:
     try:
-        found = answer.json()
-    except ValueError:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) and "status" in found else None
 
@@ -73,6 +93,7 @@ def _unreachable(url: str, now_ms: int, words: str) -> HealthReport:
 def _understood(url: str, now_ms: int, latency_ms: int, found: dict[str, Any]) -> HealthReport:
     stripe_enabled = _flag(found.get("stripe_enabled"))
     webhooks_enabled = _flag(found.get("stripe_webhooks_enabled"))
+    database = str(found.get("database", ""))[:60]
     words, cure = "The server is healthy.", ""
     if stripe_enabled is False:
         words = "It was started without its Stripe credentials: customers can't pay and usage isn't reported."
@@ -80,6 +101,9 @@ def _understood(url: str, now_ms: int, latency_ms: int, found: dict[str, Any]) -
     elif webhooks_enabled is False:
         words = "It was started without its webhook secret: payments are made but not noticed."
         cure = RESTART
+    elif database not in DATABASE_WELL:
+        words = f"The server answers, but says of its database: {database}. Nothing is recorded meanwhile."
+        cure = "Look at its log, mend the database, then restart it."
     elif stripe_enabled is None:
         words, cure = "The server answers, but does not say whether Stripe is on.", "Update the server."
     return HealthReport(
@@ -90,7 +114,7 @@ def _understood(url: str, now_ms: int, latency_ms: int, found: dict[str, Any]) -
         stripe_enabled=stripe_enabled,
         webhooks_enabled=webhooks_enabled,
         version=str(found.get("version", ""))[:60],
-        database=str(found.get("database", ""))[:60],
+        database=database,
         words=words,
         cure=cure,
     )
