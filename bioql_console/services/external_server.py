@@ -97,10 +97,14 @@ class ExternalServer:
 
     def stranger(self) -> PortHolder | None:
         """The server at the health address when somebody else started it, and it is known which process that is."""
-        config = self._config()
-        port = urlsplit(config.health_url).port
-        holder = holder_of(port) if port and urlsplit(config.health_url).hostname in LOOPBACK else None
-        return None if holder is None or holder.pid in (self.pid, os.getpid()) else holder
+        holder = _holder(self._config().health_url)
+        return None if holder is None or holder.pid == os.getpid() or self._is_ours(holder.pid) else holder
+
+    def _is_ours(self, pid: int) -> bool:
+        """Our child, or a helper of its that listens in its place."""
+        with suppress(ProcessLookupError):
+            return self.pid is not None and os.getpgid(pid) == self.pid
+        return False
 
     def restart(self, secrets: Mapping[str, str], replacing: int | None = None) -> HealthReport:
         """Stop our child, if any, and start it again with `secrets` in its environment, and nowhere else.
@@ -136,7 +140,7 @@ class ExternalServer:
             os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + STOP_S
         pause = threading.Event()
-        while holder_of(urlsplit(config.health_url).port or 0) is not None and time.monotonic() < deadline:
+        while _holder(config.health_url) is not None and time.monotonic() < deadline:
             pause.wait(LOOK_EVERY_S)
 
     def _refuse_stranger(self, config: ExternalConfig) -> None:
@@ -188,6 +192,16 @@ class ExternalServer:
         child, self._child = self._child, None
         if child is not None:
             child.stop(STOP_S)
+
+
+def _holder(health_url: str) -> PortHolder | None:
+    """Who listens at an address of this machine."""
+    try:
+        address = urlsplit(health_url)
+        port = address.port
+    except ValueError:  # a slip in Settings; the health check says so
+        return None
+    return holder_of(port) if port and address.hostname in LOOPBACK else None
 
 
 def _require_command(config: ExternalConfig) -> None:
