@@ -49,8 +49,9 @@ class Hand:
         await self.until(lambda: self.window.page(name).isVisible(), f"the page {name} is shown")
 
     async def write(self, target: QLineEdit, text: str) -> None:
-        """Type into a field, in place of what is there."""
+        """Click into a field and type, in place of what is there."""
         await self.until(lambda: target.isVisible() and target.isEnabled(), "the field can be typed in")
+        QTest.mouseClick(target, Qt.MouseButton.LeftButton)
         target.selectAll()
         QTest.keyClicks(target, text)
 

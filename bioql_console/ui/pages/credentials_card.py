@@ -1,7 +1,7 @@
 """Stripe's secrets of one environment: entered, shown masked, tested, removed."""
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QVBoxLayout
+from PySide6.QtWidgets import QPushButton, QVBoxLayout
 
 from bioql_console.domain.environment import Environment
 from bioql_console.services.credentials import SecretSummary
@@ -30,6 +30,7 @@ class CredentialsCard(Card):
         self.environment = environment
         key_hint, secret_hint = HINTS[environment]
         self.state = StatePill("not asked yet")
+        self.saves: list[QPushButton] = []
         self.head.addWidget(self.state)
         word = environment.word
         self.fields = {
@@ -53,6 +54,7 @@ class CredentialsCard(Card):
         save = button("Save", lambda: self._save(name))
         save.setAccessibleName(f"Save {self.environment.word} {title.lower()}")
         save.setObjectName(f"save_{self.environment.value}_{name}")
+        self.saves.append(save)
         field.field.returnPressed.connect(lambda: self._save(name))
         row = toolbar(save)
         row.insertWidget(0, field, 1)
@@ -83,7 +85,14 @@ class CredentialsCard(Card):
         self.result.show()
         self.result.style().polish(self.result)
 
+    def lock(self, busy: bool) -> None:
+        """While something is stored, nothing else can be; what was typed stays in its field."""
+        for save in self.saves:
+            save.setDisabled(busy)
+
     def _save(self, name: str) -> None:
+        if not self.saves[0].isEnabled():
+            return
         value = self.fields[name].take()
         if value:
             self.save_asked.emit(name, value)

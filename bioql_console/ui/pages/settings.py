@@ -126,6 +126,7 @@ class SettingsPage(Page):
         model = self._settings = SettingsViewModel(workspace)
         self.adopt(model)
         for card in (self.test, self.live):
+            model.busy_changed.connect(card.lock)
             card.save_asked.connect(partial(self._save_secret, card.environment))
             card.test_asked.connect(partial(self._test, card.environment))
             card.forget_asked.connect(partial(model.act, self._forget, card.environment))

@@ -67,7 +67,7 @@ class DataTable(QTableView):
 
     Signals:
         opened: A row, by Enter or double click.
-        selected: The current row, or None.
+        selected: The current row.
         sort_asked: A column's `sort`, and whether descending.
     """
 
@@ -195,9 +195,7 @@ class DataTable(QTableView):
             self.selected.emit(row)
 
     def _restore_current(self) -> None:
+        """What is shown beside the table stays, also when its row no longer fits the filter: it may be at work."""
         number = self._table().row_of(self._kept) if self._kept is not None else -1
         if number >= 0:
             self.select_row(number)
-        elif self._kept is not None:
-            self._kept = None
-            self.selected.emit(None)
