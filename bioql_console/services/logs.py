@@ -6,6 +6,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
@@ -56,7 +57,8 @@ def set_up_logs(data_dir: Path, *, to_stderr: bool = False) -> None:
     root = logging.getLogger()
     for old in [handler for handler in root.handlers if isinstance(handler.formatter, RedactingFormatter)]:
         root.removeHandler(old)
-        old.close()
+        with suppress(OSError):  # what it could not write is lost; the new one is there
+            old.close()
     for handler in handlers:
         handler.setFormatter(RedactingFormatter(FORMAT))
         root.addHandler(handler)

@@ -28,11 +28,17 @@ def remember_secret(value: str) -> None:
 
 
 def redacted(text: str) -> str:
-    """`text` without anything that is or looks like a secret."""
+    """`text` without anything that is or looks like a secret.
+
+    All are looked for before any is taken out: one may hold, or go on after, another.
+    """
     with _lock:
-        known = sorted(_known, key=len, reverse=True)
-    for secret in known:
-        text = text.replace(secret, _KEPT)
-    for pattern in _PATTERNS:
-        text = pattern.sub(_KEPT, text)
-    return text
+        patterns = [*_PATTERNS, *(re.compile(re.escape(secret)) for secret in _known)]
+    spans = sorted(found.span() for pattern in patterns for found in pattern.finditer(text))
+    parts: list[str] = []
+    shown = 0
+    for start, end in spans:
+        if start > shown or not parts:
+            parts += [text[shown:start], _KEPT]
+        shown = max(shown, end)
+    return "".join([*parts, text[shown:]])

@@ -45,17 +45,17 @@ keychain = KeychainSecrets()
 told = {"keyring": type(keyring.get_keyring()).__name__, "module": type(keyring.get_keyring()).__module__}
 told["state"], told["backend"] = keychain.probe().state, keychain.probe().backend
 try:
-    keychain.put(Environment.TEST, "stripe_secret_key", "%s")
-    told["kept"] = keychain.get(Environment.TEST, "stripe_secret_key") == "%s"
+    keychain.put(Environment.TEST, "stripe_secret_key", sys.argv[1])
+    told["kept"] = keychain.get(Environment.TEST, "stripe_secret_key") == sys.argv[1]
 except OperatorError as error:
     told["code"] = error.code
 json.dump(told, sys.stdout)
-""" % (KEY, KEY)
+"""
 
 
 def console(*words: str, **environment: str) -> dict[str, Any]:
     done = subprocess.run(
-        [sys.executable, "-c", CONSOLE, *words],
+        [sys.executable, "-c", CONSOLE, KEY, *words],
         env=os.environ | environment,
         capture_output=True,
         text=True,
