@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from bioql_console.core import Core, now_ms
 from bioql_console.domain.errors import OperatorError
@@ -16,6 +17,8 @@ from bioql_console.server.host import Host, Served, bind
 from bioql_console.server.parts import ServerParts
 from bioql_console.server.report import start_up_report
 from bioql_console.settings import Settings
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def bound_url(listening: socket.socket) -> str:
@@ -45,8 +48,17 @@ def server_app(core: Core, settings: Settings, url: str) -> Any:
             dev_keys_allowed=not core.environment.livemode,
             invoice_threshold_cents=settings.invoice_threshold_cents,
             payment_terms_days=settings.payment_terms_days,
+            allowed_hosts=_allowed_hosts(url, settings.dashboard_url),
         )
     )
+
+
+def _allowed_hosts(url: str, dashboard_url: str) -> frozenset[str]:
+    """Bound to this machine, it answers to this machine's names and the dashboard's; else to any."""
+    if urlsplit(url).hostname not in LOOPBACK:
+        return frozenset()
+    public = urlsplit(dashboard_url).hostname
+    return frozenset((*LOOPBACK, public)) if public else frozenset(LOOPBACK)
 
 
 def core_report(core: Core, settings: Settings) -> list[str]:

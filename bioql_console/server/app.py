@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -18,7 +19,7 @@ from bioql_console.server.dashboard import dashboard_page
 from bioql_console.server.parts import ServerParts
 from bioql_console.server.reading import ReadingApi
 from bioql_console.server.requests import ApiError
-from bioql_console.server.webhook_endpoint import Receive, Scope, Send, WebhookEndpoint
+from bioql_console.server.webhook_endpoint import Receive, Scope, Send, WebhookEndpoint, answer
 
 __all__ = ["ServerParts", "create_app"]
 
@@ -32,12 +33,25 @@ def create_app(parts: ServerParts) -> Callable[[Scope, Receive, Send], Awaitable
     rest = _starlette(parts)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] == WEBHOOK_PATH:
+        if scope["type"] == "http" and not host_allowed(scope, parts.allowed_hosts):
+            await answer(send, 421, {"error": "This server does not answer to that name"})
+        elif scope["type"] == "http" and scope["path"] == WEBHOOK_PATH:
             await webhook(scope, receive, send)
         else:
             await rest(scope, receive, send)
 
     return app
+
+
+def host_allowed(scope: Scope, allowed: frozenset[str]) -> bool:
+    """Whether the Host header names this server. Another name means DNS rebinding by some web page."""
+    if not allowed:
+        return True
+    host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
+    try:
+        return urlsplit(f"//{host}").hostname in allowed
+    except ValueError:
+        return False
 
 
 def _starlette(parts: ServerParts) -> Starlette:

@@ -45,4 +45,5 @@ class ServerParts:
     dev_keys_allowed: bool
     invoice_threshold_cents: int
     payment_terms_days: int
+    allowed_hosts: frozenset[str] = frozenset()
     pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(API_THREADS, "api"))

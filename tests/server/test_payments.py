@@ -1,0 +1,171 @@
+"""Paying over HTTP, as deployed dashboards do, with everything that may go wrong."""
+
+from typing import Any
+
+import pytest
+
+from bioql_console.domain.users import ApiKey, NewUser
+from tests.sites import Site
+from tests.waiting import wait_until
+
+
+def test_pay_now_brings_the_balance_to_zero(site: Site) -> None:
+    assert site.owed() == 350.0
+    made = site.create_payment()
+    assert made.status_code == 200
+    assert set(made.json()) == {"session_id", "url"}
+    assert made.json()["session_id"].startswith("cs_test_")
+    paid = site.pay(made.json()["url"])
+    assert paid.status_code == 303
+    assert "/dashboard.html?payment=success" in paid.headers["location"]
+    wait_until(lambda: site.owed() == 0.0)
+    invoices = site.http.get("/dashboard/invoices", headers=site.jane).json()["invoices"]
+    assert {invoice["status"] for invoice in invoices} == {"paid"}
+    site.books_balance()
+
+
+@pytest.mark.parametrize("amount", [0, -1, "abc", 1e9, None, True, [], 0.49, 350.01, 0.0000001, "350"])
+def test_amounts_that_cannot_be_charged_are_refused(site: Site, amount: object) -> None:
+    answer = site.create_payment(amount)
+    assert answer.status_code == 400
+    assert set(answer.json()) == {"error"}
+    assert site.owed() == 350.0
+    site.books_balance()
+
+
+@pytest.mark.parametrize("body", [b"", b"nonsense", b"[]", b'{"amount": NaN}', b'{"amount": Infinity}', b"\xff\xfe"])
+def test_bodies_that_are_no_json_object_are_refused(site: Site, body: bytes) -> None:
+    answer = site.http.post("/billing/create-payment", content=body, headers=site.jane)
+    assert answer.status_code == 400
+
+
+@pytest.mark.parametrize("header", [None, "Bearer bioql_wrong", "Bearer", "Basic abc", "Bearer " + "x" * 5000])
+def test_wrong_keys_are_refused_in_the_words_clients_know(site: Site, header: str | None) -> None:
+    headers = {"Authorization": header} if header else {"X-Nothing": "1"}
+    answer = site.create_payment(headers=headers)
+    assert (answer.status_code, answer.json()) == (401, {"error": "Invalid API key"})
+
+
+def test_user_without_customer_cannot_pay(site: Site) -> None:
+    key = "bioql_tests_nobody_has_this_key"
+    with site.console.store.write() as work:
+        user = work.users.add(NewUser("No Customer", "none@uni.example", ApiKey.of(key), site.console.now_ms()))
+        work.commit()
+    site.console.users.adjust(user.id, 20_000_000, "tester", "so that there is something to pay")
+    answer = site.create_payment(20.0, {"Authorization": f"Bearer {key}"})
+    assert (answer.status_code, answer.json()) == (400, {"error": "No Stripe customer ID found"})
+    site.books_balance()
+
+
+def test_declined_card_leaves_page_open_and_debt_whole(site: Site) -> None:
+    url = site.create_payment().json()["url"]
+    declined = site.pay(url, card_number="4000 0000 0000 0002")
+    assert declined.status_code == 402
+    assert "declined" in declined.text
+    assert site.owed() == 350.0
+    assert site.pay(url).status_code == 303
+    wait_until(lambda: site.owed() == 0.0)
+    site.settled()
+    site.books_balance()
+
+
+def test_expired_session_says_so_and_takes_no_money(site: Site) -> None:
+    url = site.create_payment().json()["url"]
+    site.console.sandbox.advance_clock(25 * 3600)
+    page = site.http.get(url)
+    assert "expired" in page.text
+    assert site.pay(url).status_code != 303
+    wait_until(lambda: any(event.type == "checkout.session.expired" for event in site.events()))
+    site.settled()
+    assert site.owed() == 350.0
+    assert _links(site)[0].state.value == "expired"
+    site.books_balance()
+
+
+def test_bank_debit_counts_when_it_comes_in_and_not_before(site: Site) -> None:
+    url = site.create_payment().json()["url"]
+    assert site.pay(url, bank_debit="succeeds").status_code == 303
+    wait_until(lambda: any(event.type == "checkout.session.completed" for event in site.events()))
+    site.settled()
+    assert site.owed() == 350.0
+    assert _links(site)[0].state.value == "processing"
+    site.console.sandbox.advance_clock(4 * 86_400)
+    wait_until(lambda: site.owed() == 0.0)
+    site.books_balance()
+
+
+def test_bank_debit_that_bounces_leaves_the_debt(site: Site) -> None:
+    url = site.create_payment().json()["url"]
+    site.pay(url, bank_debit="bounces")
+    site.console.sandbox.advance_clock(4 * 86_400)
+    wait_until(lambda: any(event.type == "checkout.session.async_payment_failed" for event in site.events()))
+    site.settled()
+    assert site.owed() == 350.0
+    assert _links(site)[0].state.value == "failed"
+
+
+def test_second_link_closes_the_first(site: Site) -> None:
+    first, second = site.create_payment().json(), site.create_payment().json()
+    assert "expired" in site.http.get(first["url"]).text
+    assert site.pay(second["url"]).status_code == 303
+    wait_until(lambda: site.owed() == 0.0)
+    site.books_balance()
+
+
+def test_part_of_the_balance_can_be_paid(site: Site) -> None:
+    url = site.create_payment(100.55).json()["url"]
+    site.pay(url)
+    wait_until(lambda: site.owed() == 249.45)
+    site.books_balance()
+
+
+def test_stripe_down_is_a_502_and_recovers(site: Site) -> None:
+    site.console.sandbox.faults(500, "/v1/checkout/sessions", 10)
+    assert site.create_payment().status_code == 502
+    site.console.sandbox.faults(None)
+    assert site.create_payment().status_code == 200
+
+
+def test_every_delivery_twice_counts_once(site: Site) -> None:
+    site.console.sandbox.delivery(duplicate=3, shuffle=True)
+    site.pay(site.create_payment().json()["url"])
+    wait_until(lambda: site.owed() == 0.0)
+    deliveries: Any = site.console.sandbox.deliveries
+    wait_until(lambda: all(delivery["state"] == "succeeded" for delivery in deliveries()["data"]))
+    site.settled()
+    assert site.owed() == 0.0
+    site.books_balance()
+
+
+def test_payment_is_credited_at_stripe_so_that_it_is_collected_once(site: Site) -> None:
+    site.pay(site.create_payment().json()["url"])
+    wait_until(lambda: site.owed() == 0.0)
+    with site.console.store.read() as work:
+        customer = work.users.get(1).stripe_customer_id
+    gateway = site.console.stripe.gateway()
+
+    def balance() -> int:
+        return int(gateway.ask(gateway.v1.customers.retrieve, customer)["balance"])
+
+    wait_until(lambda: balance() == -35_000)
+    site.console.outbox.send_due()
+    assert balance() == -35_000
+
+
+def test_refund_in_stripes_dashboard_reinstates_the_debt_once(site: Site) -> None:
+    site.pay(site.create_payment().json()["url"])
+    wait_until(lambda: site.owed() == 0.0)
+    payment = _links(site)[0].payment_intent
+    site.console.sandbox.refund(payment, 5_000)
+    wait_until(lambda: site.owed() == 50.0)
+    site.console.sandbox.refund(payment)
+    wait_until(lambda: site.owed() == 350.0)
+    site.settled()
+    site.books_balance()
+
+
+def _links(site: Site) -> list[Any]:
+    from bioql_console.domain.paging import CheckoutQuery
+
+    with site.console.store.read() as work:
+        return list(work.checkouts.page(CheckoutQuery(), None, 10).rows)
