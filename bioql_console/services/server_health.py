@@ -55,7 +55,7 @@ def check(url: str, timeout_s: float = TIMEOUT_S) -> HealthReport:
             body = _read(answer, started + timeout_s)
     except (httpx.TimeoutException, TimeoutError):
         return _unreachable(url, now_ms, f"The server does not answer within {timeout_s:g} s.")
-    except (httpx.HTTPError, httpx.InvalidURL):
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError):  # the last for a host name that can be none
         return _unreachable(url, now_ms, "No server answers at this address.")
     latency_ms = round((time.monotonic() - started) * 1000)
     found = _object(body)
