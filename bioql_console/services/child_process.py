@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Self, TextIO
+from typing import Self
 
 from bioql_console.services.redaction import redacted
 
@@ -101,27 +101,24 @@ class _Log:
     """A private file for lines, as long as the disk takes them: the child must not have to wait for it."""
 
     def __init__(self, path: Path) -> None:
-        self._file: TextIO | None = None
+        self._descriptor: int | None = None
         with suppress(OSError):
             path.parent.mkdir(mode=0o700, exist_ok=True)
             if path.exists() and path.stat().st_size > LARGEST_LOG:
                 path.replace(path.with_name(path.name + ".1"))
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            self._file = os.fdopen(descriptor, "w", encoding="utf-8")
+            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def write(self, line: str) -> None:
-        if self._file is not None:
+        if self._descriptor is not None:
             with suppress(OSError):
-                self._file.write(line + "\n")
-                self._file.flush()
+                os.write(self._descriptor, line.encode() + b"\n")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            with suppress(OSError):
-                self._file.close()
+        if self._descriptor is not None:
+            os.close(self._descriptor)
 
 
 def _exists(pid: int) -> bool:

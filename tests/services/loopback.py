@@ -1,9 +1,18 @@
 """Servers on loopback that answer whatever a test wants, rightly or wrongly."""
 
+import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from bioql_console.services.server_health import check
+from tests.waiting import wait_until
+
+STANDIN = Path(__file__).with_name("standin_server.py")
 
 
 def free_port() -> int:
@@ -52,3 +61,17 @@ def saying(answer: bytes) -> Iterator[str]:
 
     with answering(say) as address:
         yield address
+
+
+@contextmanager
+def started_by_hand(port: int, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """As in the incident: from a shell that has no credentials."""
+    without = {name: value for name, value in os.environ.items() if not name.startswith("STRIPE_")}
+    command = [sys.executable, str(STANDIN), str(port), *words]
+    server = subprocess.Popen(command, env=without, stdout=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: check(f"http://127.0.0.1:{port}").reachable, 10)
+        yield server
+    finally:
+        server.kill()
+        server.wait(5)

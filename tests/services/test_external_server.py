@@ -1,10 +1,8 @@
 """The incident at the level of processes: the secrets reach the child's environment, and no other place."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,13 +13,11 @@ from bioql_console.services.child_secrets import server_environment
 from bioql_console.services.credentials import Credentials
 from bioql_console.services.external_server import INHERITED, ExternalConfig, ExternalServer
 from bioql_console.services.keychain import KeychainSecrets
-from bioql_console.services.server_health import check
 from tests.keychains import KeychainSession
 from tests.services.leaks import files_with
-from tests.services.loopback import free_port
+from tests.services.loopback import STANDIN, free_port, started_by_hand
 from tests.waiting import wait_until
 
-STANDIN = Path(__file__).with_name("standin_server.py")
 KEY, WEBHOOK = "rk_test_canary77", "whsec_canary88"
 SECRETS = {"STRIPE_SECRET_KEY": KEY, "STRIPE_WEBHOOK_SECRET": WEBHOOK}
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
@@ -48,20 +44,6 @@ def make(data_dir: Path, port: int) -> Iterator[Make]:
     yield server
     for each in made:
         each.stop()
-
-
-@contextmanager
-def started_by_hand(port: int, *words: str) -> Iterator[subprocess.Popen[bytes]]:
-    """As in the incident: from a shell that has no credentials."""
-    without = {name: value for name, value in os.environ.items() if not name.startswith("STRIPE_")}
-    command = [sys.executable, str(STANDIN), str(port), *words]
-    server = subprocess.Popen(command, env=without, stdout=subprocess.DEVNULL)
-    try:
-        wait_until(lambda: check(f"http://127.0.0.1:{port}").reachable, 10)
-        yield server
-    finally:
-        server.kill()
-        server.wait(5)
 
 
 def environment_of(pid: int | str) -> dict[str, str]:

@@ -15,10 +15,10 @@ from bioql_console.services import external_server
 from bioql_console.services.external_server import ExternalConfig, ExternalServer
 from bioql_console.services.server_health import check
 from tests.services.leaks import files_with
-from tests.services.loopback import free_port, http, saying
-from tests.services.test_external_server import SECRETS, STANDIN, started_by_hand
+from tests.services.loopback import STANDIN, free_port, http, saying, started_by_hand
 from tests.waiting import wait_until
 
+SECRETS = {"STRIPE_SECRET_KEY": "rk_test_canary77", "STRIPE_WEBHOOK_SECRET": "whsec_canary88"}
 Make = Callable[..., ExternalServer]
 
 
@@ -104,7 +104,7 @@ def test_last_line_is_of_this_start_and_not_of_the_one_before(make: Make, tmp_pa
 
 def test_server_that_never_answers(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(external_server, "START_S", 0.3)
-    server = make(sys.executable, "-c", "input_ = __import__('threading').Event().wait(60)")
+    server = make(sys.executable, "-c", "import threading; threading.Event().wait(60)")
     error = refusal(server)
     assert error.code == "external.silent"
     assert "does not answer at http://127.0.0.1:" in error.what
