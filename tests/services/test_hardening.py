@@ -91,7 +91,8 @@ def test_other_programs_of_the_same_user_can_not_look_inside() -> None:
 def test_data_folder_files_made_before_hardening_stay_as_they_are(tmp_path: Path) -> None:
     """`harden` is about what comes; the doctor reports what is."""
     open_file = tmp_path / "old"
-    open_file.touch(mode=0o644)
+    open_file.touch()
+    open_file.chmod(0o644)
     subprocess.run([sys.executable, "-c", HARDENED, str(tmp_path / "new")], capture_output=True, check=True, timeout=30)
     assert stat.S_IMODE(open_file.stat().st_mode) == 0o644
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o600
