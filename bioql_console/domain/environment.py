@@ -24,9 +24,9 @@ class Environment(Enum):
         return self.value.upper()
 
 
-SECRET_KEY = re.compile(r"(?:sk|rk)_(test|live)_[A-Za-z0-9]+")
-PUBLISHABLE_KEY = re.compile(r"pk_(test|live)_[A-Za-z0-9]+")
-WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=]+")
+SECRET_KEY = r"(?:sk|rk)_(test|live)_[A-Za-z0-9]+"
+PUBLISHABLE_KEY = r"pk_(test|live)_[A-Za-z0-9]+"
+WEBHOOK_SECRET = r"whsec_[A-Za-z0-9+/=]+"
 # Windows refuses longer entries with an obscure error; no Stripe secret comes near.
 LONGEST_SECRET = 1200
 
@@ -38,13 +38,13 @@ def check_secret_key(key: str, environment: Environment) -> str:
         OperatorError: `key.publishable`, `key.malformed` or `key.wrong_environment`. The text never holds the key.
     """
     key = key.strip()
-    if PUBLISHABLE_KEY.fullmatch(key):
+    if re.fullmatch(PUBLISHABLE_KEY, key):
         raise OperatorError(
             "This is a publishable key (pk_…); it can't read or charge anything.",
             fix="Paste the restricted (rk_…) or secret (sk_…) key from Stripe's API keys page.",
             code="key.publishable",
         )
-    found = SECRET_KEY.fullmatch(key)
+    found = re.fullmatch(SECRET_KEY, key)
     if not found or len(key) > LONGEST_SECRET:
         raise OperatorError(
             "This does not look like a Stripe secret key: it must be sk_test_…, rk_test_…, sk_live_… or rk_live_…, "
@@ -68,7 +68,7 @@ def check_webhook_secret(secret: str) -> str:
         OperatorError: `key.webhook_malformed`. The text never holds the secret.
     """
     secret = secret.strip()
-    if not WEBHOOK_SECRET.fullmatch(secret) or len(secret) > LONGEST_SECRET:
+    if not re.fullmatch(WEBHOOK_SECRET, secret) or len(secret) > LONGEST_SECRET:
         raise OperatorError(
             "This does not look like a webhook signing secret: it must start with whsec_.",
             fix="Copy the signing secret from the endpoint's page in Stripe, or from `stripe listen --print-secret`.",

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QRectF, Qt
 from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
-from PySide6.QtSvg import QSvgRenderer
 
 SIZE = 16
 SCALES = (1, 2, 3)
@@ -26,6 +25,8 @@ class Icons:
         return made
 
     def _pixmap(self, name: str, tint: str, scale: int) -> QPixmap:
+        from PySide6.QtSvg import QSvgRenderer  # loads a library; the first frame does without icons
+
         drawing = _source(self._folder / f"{name}.svg").replace("currentColor", QColor(tint).name())
         pixmap = QPixmap(SIZE * scale, SIZE * scale)
         pixmap.fill(Qt.GlobalColor.transparent)

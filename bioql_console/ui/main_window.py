@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QByteArray, QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QKeySequence, QPaintEvent, QShortcut
@@ -19,8 +19,6 @@ from PySide6.QtWidgets import (
 
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
-from bioql_console.ui import formats
-from bioql_console.ui.command_palette import Command, CommandPalette
 from bioql_console.ui.environment_bar import MEANING, EnvironmentBar
 from bioql_console.ui.icons import Icons
 from bioql_console.ui.memory import Memory
@@ -29,11 +27,14 @@ from bioql_console.ui.pages.page import Page
 from bioql_console.ui.registry import COMMANDS, PAGES, make_page
 from bioql_console.ui.status_bar import StatusBar
 from bioql_console.ui.theme import Theme
-from bioql_console.ui.vitals import Vitals
 from bioql_console.ui.widgets.cards import NoticeBar
 from bioql_console.ui.widgets.labels import restyle
 from bioql_console.ui.widgets.overlays import Toast
-from bioql_console.ui.workspace import Workspace
+
+if TYPE_CHECKING:  # none of this is needed for the first frame
+    from bioql_console.ui.command_palette import Command, CommandPalette
+    from bioql_console.ui.vitals import Vitals
+    from bioql_console.ui.workspace import Workspace
 
 SIZE = (1280, 800)
 SMALLEST = (960, 600)
@@ -98,7 +99,7 @@ class MainWindow(QMainWindow):
         column.addWidget(self.status)
         self._frame = frame
         self.setCentralWidget(frame)
-        self.toast = Toast(self)
+        self._toast: Toast | None = None
         self._palette: CommandPalette | None = None
 
     def _connect(self) -> None:
@@ -136,12 +137,14 @@ class MainWindow(QMainWindow):
         if self._painted:
             self._retint()
 
-    def attach(self, workspace: Workspace) -> None:
+    def attach(self, workspace: "Workspace") -> None:
         """Come to life with an open console."""
+        from bioql_console.ui.vitals import Vitals
+
         self.workspace = workspace
         self.notice.hide()
         workspace.page_asked.connect(self.show_page)
-        workspace.toasted.connect(self.toast.say)
+        workspace.toasted.connect(lambda words: self.toast.say(words))
         workspace.environment_asked.connect(self.environment_asked)
         workspace.theme_asked.connect(self.theme.choose)
         self.vitals = Vitals(workspace)
@@ -216,19 +219,30 @@ class MainWindow(QMainWindow):
             self._pages[self._current].focus_search()
 
     def open_palette(self) -> None:
+        from bioql_console.ui.command_palette import CommandPalette
+
         if self._palette is None:
             self._palette = CommandPalette(self)
         self._palette.open_with(self._commands(), self.workspace)
+
+    @property
+    def toast(self) -> Toast:
+        """Where a sentence is said for a moment; made when there is one to say."""
+        if self._toast is None:
+            self._toast = Toast(self)
+        return self._toast
 
     def dialogs(self) -> list[QDialog]:
         """Dialogs that are open now."""
         return [dialog for dialog in self.findChildren(QDialog) if dialog.isVisible()]
 
     @property
-    def palette_panel(self) -> CommandPalette | None:
+    def palette_panel(self) -> "CommandPalette | None":
         return self._palette
 
-    def _commands(self) -> list[Command]:
+    def _commands(self) -> "list[Command]":
+        from bioql_console.ui.command_palette import Command
+
         commands = [
             Command(f"Go to {title}", partial(self.show_page, name), f"Alt+{number}")
             for number, (name, title) in enumerate(PAGES, 1)
@@ -265,6 +279,8 @@ class MainWindow(QMainWindow):
         self.status.restyle_dots()
 
     def _tick(self) -> None:
+        from bioql_console.ui import formats
+
         if self.workspace is not None:
             self.status.clock.setText(formats.clock(self.workspace.now_ms()))
 

@@ -15,6 +15,7 @@ from bioql_console.domain.errors import OperatorError
 from bioql_console.services.console import Console
 from bioql_console.services.logs import bug_report, log, report_bugs
 from bioql_console.services.worker import Worker
+from bioql_console.ui import formats
 from bioql_console.ui.main_window import MainWindow
 from bioql_console.ui.start import Launcher, StartOptions
 from bioql_console.ui.tasks import cancelled_tasks_end
@@ -142,6 +143,7 @@ def catch_bugs(loop: asyncio.AbstractEventLoop, session: Session) -> None:
 
 def run_session(application: QApplication, window: MainWindow, options: StartOptions) -> int:
     """Run the loop until the window is closed."""
+    formats.choose_locale(options.language)
     loop: Any = QEventLoop(application)
     asyncio.set_event_loop(loop)
 

@@ -1,5 +1,6 @@
 """From exec to the first frame, and then everything else: loop, console, life and end of the window."""
 
+import gc
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -12,7 +13,6 @@ from PySide6.QtWidgets import QApplication
 
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
-from bioql_console.ui import formats
 from bioql_console.ui.icons import Icons
 from bioql_console.ui.main_window import MainWindow
 from bioql_console.ui.memory import Memory
@@ -72,6 +72,9 @@ def start(options: StartOptions) -> int:
         application.processEvents(QtLoop.ProcessEventsFlag.WaitForMoreEvents, 50)
     if options.exit_after_paint:
         return _tell_and_leave(painted, options.print_modules)
+    # What is there by now stays until the end, and need not be looked at again.
+    gc.freeze()
+    gc.enable()
     from bioql_console.ui.session import run_session
 
     return run_session(application, window, options)
@@ -79,7 +82,6 @@ def start(options: StartOptions) -> int:
 
 def make_window(application: QApplication, options: StartOptions) -> MainWindow:
     """The window with its theme, not shown yet."""
-    formats.choose_locale(options.language)
     theme = Theme(application, options.resources / "theme" / "app.qss", options.theme)
     icons = Icons(options.resources / "icons")
     return MainWindow(theme, icons, Memory(options.data_dir), options.environment)

@@ -5,7 +5,7 @@ from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton
 
 from bioql_console.ui.theme import color
-from bioql_console.ui.vitals import UNKNOWN, Vital
+from bioql_console.ui.vital import UNKNOWN, Vital
 from bioql_console.ui.widgets.labels import PlainLabel
 from bioql_console.ui.widgets.overlays import Popover
 

@@ -3,7 +3,6 @@
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
@@ -12,40 +11,13 @@ from bioql_console.domain.errors import OperatorError
 from bioql_console.services.server_health import HealthReport
 from bioql_console.ui import formats
 from bioql_console.ui.tasks import LatestTask
+from bioql_console.ui.vital import UNKNOWN, Vital
 from bioql_console.ui.workspace import Workspace
 
 HISTORY = 240
 HEARTBEAT_EVERY_MS = 30_000
 DEAF_AFTER_MS = 90_000
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Vital:
-    """One sign of life.
-
-    Args:
-        state: "ok", "warn", "bad" or "unknown".
-        words: A few words for the status bar.
-        reason: A sentence or two for who asks.
-        cure: The one next step; empty when all is well.
-        page: Where to cure it.
-    """
-
-    state: str
-    words: str
-    reason: str = ""
-    cure: str = ""
-    page: str = ""
-
-
-UNKNOWN = {
-    "server": Vital("unknown", "Server: not asked yet"),
-    "stripe": Vital("unknown", "Stripe: not asked yet"),
-    "webhooks": Vital("unknown", "Webhooks: not asked yet"),
-    "database": Vital("unknown", "Database: not asked yet"),
-    "keychain": Vital("unknown", "Keychain: not asked yet"),
-}
 
 
 class Vitals(QObject):

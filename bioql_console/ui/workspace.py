@@ -1,12 +1,14 @@
 """What the pages of one open console share: the console, its changes on the window's thread, and ways to each other."""
 
 import threading
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
-from bioql_console.services.changes import Change
-from bioql_console.services.console import Console
-from bioql_console.ui.memory import Memory
+if TYPE_CHECKING:  # the first frame needs none of the console
+    from bioql_console.services.changes import Change
+    from bioql_console.services.console import Console
+    from bioql_console.ui.memory import Memory
 
 # Under a flood of webhooks the pages repaint a few times a second, not a thousand times.
 GATHER_MS = 60
@@ -29,7 +31,7 @@ class Workspace(QObject):
     theme_asked = Signal(str)
     _arrived = Signal()
 
-    def __init__(self, console: Console, memory: Memory, parent: QObject | None = None) -> None:
+    def __init__(self, console: "Console", memory: "Memory", parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.console = console
         self.memory = memory
@@ -50,7 +52,7 @@ class Workspace(QObject):
     def now_ms(self) -> int:
         return self.console.now_ms()
 
-    def _hear(self, change: Change) -> None:
+    def _hear(self, change: "Change") -> None:
         """Called on any thread."""
         with self._lock:
             first = not self._topics

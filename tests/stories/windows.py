@@ -13,6 +13,7 @@ from bioql_console.domain.environment import Environment
 from bioql_console.gui import start_options
 from bioql_console.gui_options import GuiOptions
 from bioql_console.settings import Settings, save
+from bioql_console.ui import formats
 from bioql_console.ui.hand import CaughtBrowser, Hand
 from bioql_console.ui.session import Session
 from bioql_console.ui.start import make_window
@@ -60,6 +61,7 @@ async def open_window(
     options = start_options(GuiOptions(data_dir, environment))
     application = QApplication.instance()
     assert isinstance(application, QApplication)
+    formats.choose_locale("en")
     window = make_window(application, options)
     window.show()
     with CaughtBrowser() as browser:

@@ -1,18 +1,19 @@
 """The frame of every page: heading, freshness, actions, notice, body."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from bioql_console.domain.errors import OperatorError
-from bioql_console.ui import formats
-from bioql_console.ui.viewmodels.view_model import ViewModel
 from bioql_console.ui.widgets.cards import NoticeBar
 from bioql_console.ui.widgets.labels import PlainLabel
-from bioql_console.ui.workspace import Workspace
+
+if TYPE_CHECKING:  # the first frame needs neither
+    from bioql_console.ui.viewmodels.view_model import ViewModel
+    from bioql_console.ui.workspace import Workspace
 
 
 class Page(QWidget):
@@ -54,16 +55,16 @@ class Page(QWidget):
         column.addWidget(self.busy)
         self.model: ViewModel | None = None
 
-    def attach(self, workspace: Workspace) -> None:
+    def attach(self, workspace: "Workspace") -> None:
         """Come to life with an open console."""
         raise NotImplementedError
 
-    def adopt(self, model: ViewModel) -> None:
+    def adopt(self, model: "ViewModel") -> None:
         """Show what every view model says."""
         self.model = model
         model.failed.connect(self._show_failure)
         model.busy_changed.connect(self.busy.setVisible)
-        model.refreshed.connect(lambda at_ms: self.fresh.setText(f"as of {formats.clock(at_ms)}"))
+        model.refreshed.connect(self._show_freshness)
         self.notice.retried.connect(model.refresh)
 
     def show_argument(self, argument: Any) -> None:
@@ -84,6 +85,11 @@ class Page(QWidget):
         """Stop for good; the widget is deleted afterwards."""
         if self.model is not None:
             self.model.close()
+
+    def _show_freshness(self, at_ms: int) -> None:
+        from bioql_console.ui import formats
+
+        self.fresh.setText(f"as of {formats.clock(at_ms)}")
 
     def _show_failure(self, error: OperatorError | None) -> None:
         if error is None:

@@ -1,5 +1,6 @@
 """The Overview: figures, set-up, last events."""
 
+from collections.abc import Collection
 from typing import ClassVar
 
 from PySide6.QtCore import Signal
@@ -13,8 +14,6 @@ from bioql_console.ui.viewmodels.view_model import ViewModel
 from bioql_console.ui.workspace import Workspace
 
 LAST_EVENTS = 8
-# What the set-up card shows, in the order in which to mend it; the server's own flags stand in its card.
-SET_UP = ("keychain", "credentials", "webhook_secret", "stripe", "meter", "price", "customers", "events")
 
 
 class OverviewViewModel(ViewModel):
@@ -24,8 +23,9 @@ class OverviewViewModel(ViewModel):
     checks_known = Signal(object)
     topics: ClassVar[frozenset[str]] = frozenset(("users", "balances", "events", "usage", "checkouts", "outbox-sent"))
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, checks: Collection[str]) -> None:
         super().__init__(workspace)
+        self._checks = checks
         shown = (columns.TIME, columns.TYPE, columns.CUSTOMER, columns.AMOUNT, columns.STATE)
         self.events = RowTable(shown, identity=lambda event: event.id)
         self._checking = self.latest()
@@ -50,4 +50,4 @@ class OverviewViewModel(ViewModel):
         self.loaded()
 
     async def _check(self) -> None:
-        self.checks_known.emit(await self.console.workers.probe.run(self.console.doctor.run, SET_UP))
+        self.checks_known.emit(await self.console.workers.probe.run(self.console.doctor.run, self._checks))

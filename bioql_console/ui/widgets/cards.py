@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLayout, QPushButton, QVBoxLayout, QWidget
 
 from bioql_console.ui.widgets.buttons import button
 from bioql_console.ui.widgets.charts import Sparkline
@@ -75,13 +75,19 @@ class ChecklistRow(QWidget):
         self.pill.setMinimumWidth(56)
         self.pill.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.words = PlainLabel().wrapped()
-        self.cure = button("")
+        self._row = row
+        self._cure: QPushButton | None = None
         self._pressed: Callable[[], object] = lambda: None
-        self.cure.clicked.connect(lambda: self._pressed())
         row.addWidget(self.pill, 0, Qt.AlignmentFlag.AlignTop)
         row.addWidget(self.words, 1)
-        row.addWidget(self.cure, 0, Qt.AlignmentFlag.AlignTop)
-        self.cure.hide()
+
+    @property
+    def cure(self) -> QPushButton:
+        """The button that mends it; made when it is first needed."""
+        if self._cure is None:
+            self._cure = button("", lambda: self._pressed())
+            self._row.addWidget(self._cure, 0, Qt.AlignmentFlag.AlignTop)
+        return self._cure
 
     def show_check(
         self, ok: bool | None, words: str, cure: str = "", action: tuple[str, Callable[[], object]] | None = None
@@ -90,10 +96,12 @@ class ChecklistRow(QWidget):
         state = {True: ("OK", "ok"), False: ("Fix", "bad"), None: ("Unknown", "unknown")}[ok]
         self.pill.show_state(*state)
         self.words.setText(words if ok or not cure else f"{words}\n{cure}")
-        self.cure.setVisible(action is not None and ok is not True)
-        if action is not None:
-            self.cure.setText(action[0])
+        if action is not None and ok is not True:
             self._pressed = action[1]
+            self.cure.setText(action[0])
+            self.cure.show()
+        elif self._cure is not None:
+            self._cure.hide()
 
 
 class NoticeBar(QFrame):

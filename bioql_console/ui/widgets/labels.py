@@ -8,7 +8,9 @@ from bioql_console.ui.theme import mono_font
 
 
 def restyle(widget: QWidget) -> None:
-    """Make the style sheet see a changed property."""
+    """Make the style sheet see a changed property. A widget that was never shown sees it by itself."""
+    if not widget.testAttribute(Qt.WidgetAttribute.WA_WState_Polished):
+        return
     widget.style().unpolish(widget)
     widget.style().polish(widget)
 
