@@ -2,13 +2,18 @@
 
 import os
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
+from bioql_console.first_look import first_look
 from bioql_console.gui_options import GuiOptions
 from bioql_console.resources import resource
-from bioql_console.settings import data_directory, load
-from bioql_console.ui.start import Launcher, StartOptions, start
+from bioql_console.ui.start import StartOptions, start
+
+if TYPE_CHECKING:
+    from bioql_console.services.console import Launcher
 
 
 def run(options: GuiOptions) -> int:
@@ -24,12 +29,12 @@ def start_options(options: GuiOptions) -> StartOptions:
     """What the window starts with.
 
     Raises:
-        OperatorError: `settings.*`.
+        OperatorError: `settings.folder`.
     """
-    folder = data_directory(options.data_dir)
-    settings = load(folder)
+    folder = _data_directory(options.data_dir)
+    environment, theme, language = first_look(folder)
 
-    def launcher() -> Launcher:
+    def launcher() -> "Launcher":
         from bioql_console import app  # most of the console; imported once the window is there
 
         return app.Launcher(folder, demo=options.demo)
@@ -37,10 +42,19 @@ def start_options(options: GuiOptions) -> StartOptions:
     return StartOptions(
         data_dir=folder,
         resources=resource(""),
-        environment=Environment(options.environment or settings.environment),
-        theme=settings.theme,
-        language=settings.language,
+        environment=Environment(options.environment or environment),
+        theme=theme,
+        language=language,
         launcher=launcher,
         exit_after_paint=bool(os.environ.get("BIOQL_CONSOLE_EXIT_AFTER_PAINT")),
         print_modules=bool(os.environ.get("BIOQL_CONSOLE_PRINT_MODULES")),
     )
+
+
+def _data_directory(asked: Path | None) -> Path:
+    """The folder; one that is there already needs no look at the settings before the first frame."""
+    if asked is not None and asked.is_dir():
+        return asked.absolute()
+    from bioql_console.settings import data_directory
+
+    return data_directory(asked)

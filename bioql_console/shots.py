@@ -178,8 +178,8 @@ class Album:
     async def _dialog(self) -> None:
         await self.hand.open_page("users")
         self.window.show_page("users", "register")
-        await self.hand.until(lambda: self.window.dialogs(), "the dialog is open")
-        dialog = self.window.dialogs()[0]
+        await self.hand.until(lambda: self.hand.dialogs(), "the dialog is open")
+        dialog = self.hand.dialogs()[0]
         if not dialog.grab().save(str(self.folder / "dialog-register.png")):
             raise OSError("can't write dialog-register.png")
         dialog.reject()

@@ -122,3 +122,19 @@ class Console:
     doctor: "Doctor"
     sandbox: "SandboxControl | None"
     close: Callable[[], None]
+
+
+class Launcher(Protocol):
+    """Opens consoles, one at a time. Every call blocks."""
+
+    def open(self, environment: Environment) -> Console:
+        """The running console of an environment.
+
+        Raises:
+            OperatorError: whatever keeps it from opening; nothing is left running then.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free the data folder for the next window."""
+        ...

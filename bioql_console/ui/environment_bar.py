@@ -1,14 +1,18 @@
 """The bar that says where one is: environment, account, search, dev mode. It can't be mistaken or scrolled away."""
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import Signal
-from PySide6.QtGui import QActionGroup
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QPushButton
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton
 
 from bioql_console.domain.environment import Environment
 from bioql_console.ui.icons import Icons
 from bioql_console.ui.theme import tokens
 from bioql_console.ui.widgets.buttons import Toggle
 from bioql_console.ui.widgets.labels import ElidedLabel, PlainLabel, restyle
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QAction
 
 HEIGHT = 40
 WORDS = {
@@ -40,12 +44,12 @@ class EnvironmentBar(QFrame):
         super().__init__()
         self.setObjectName("environmentBar")
         self.setFixedHeight(HEIGHT)
+        self._choices: dict[Environment, QAction] = {}
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 0, 14, 0)
         row.setSpacing(12)
         self.environment = QPushButton()
         self.environment.setObjectName("environmentButton")
-        self.environment.setMenu(self._menu())
         self.account = ElidedLabel()
         self.lock = PlainLabel("", "strong")
         self.command = QPushButton("Search users, ids, or run a command…     Ctrl+K")
@@ -65,23 +69,28 @@ class EnvironmentBar(QFrame):
         row.addStretch(2)
         row.addWidget(self.dev_mode)
 
-    def _menu(self) -> QMenu:
+    def add_menu(self) -> None:
+        """The environments to choose from; the first frame does without."""
+        from PySide6.QtGui import QActionGroup
+        from PySide6.QtWidgets import QMenu
+
         menu = QMenu(self)
         group = QActionGroup(self)
-        self._choices = {}
         for each in Environment:
             choice = menu.addAction(MEANING[each])
             choice.setCheckable(True)
             group.addAction(choice)
             choice.triggered.connect(lambda _checked=False, name=each.value: self.environment_asked.emit(name))
+            choice.setChecked(each.value == self.property("environment"))
             self._choices[each] = choice
-        return menu
+        self.environment.setMenu(menu)
 
     def show_environment(self, environment: Environment) -> None:
         """Colour, word and switch."""
         self.environment.setText(f"{environment.word}  ▾")
         self.environment.setAccessibleName(f"Environment {environment.word}")
-        self._choices[environment].setChecked(True)
+        if environment in self._choices:
+            self._choices[environment].setChecked(True)
         self.account.setText(WORDS[environment])
         self.dev_mode.setChecked(environment is Environment.SANDBOX)
         self.lock.setText("Locked" if environment is Environment.LIVE else "")

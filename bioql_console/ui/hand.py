@@ -4,11 +4,12 @@ import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QObject, QPoint, Qt, QUrl, Slot
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractItemView, QLineEdit, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QDialog, QLineEdit, QWidget
 
 from bioql_console.ui.main_window import MainWindow
 from bioql_console.ui.navigation import Navigation
@@ -60,6 +61,10 @@ class Hand:
         await self.until(lambda: table.model().rowCount() > number and table.isVisible(), "the row is there")
         room = table.visualRect(table.model().index(number, 0))
         QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=room.center() + QPoint(2, 0))
+
+    def dialogs(self) -> list[Any]:
+        """Dialogs that are open now."""
+        return [dialog for dialog in self.window.findChildren(QDialog) if dialog.isVisible()]
 
     def press(self, keys: str) -> None:
         """A key or combination, e.g. "Ctrl+K", where the focus is."""

@@ -4,10 +4,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QByteArray, QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QKeySequence, QPaintEvent, QShortcut
+from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import (
-    QDialog,
     QFrame,
     QHBoxLayout,
     QLineEdit,
@@ -19,26 +17,30 @@ from PySide6.QtWidgets import (
 
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
-from bioql_console.ui.environment_bar import MEANING, EnvironmentBar
+from bioql_console.ui.environment_bar import EnvironmentBar
 from bioql_console.ui.icons import Icons
 from bioql_console.ui.memory import Memory
 from bioql_console.ui.navigation import Navigation
 from bioql_console.ui.pages.page import Page
-from bioql_console.ui.registry import COMMANDS, PAGES, make_page
+from bioql_console.ui.registry import PAGES, make_page
 from bioql_console.ui.status_bar import StatusBar
 from bioql_console.ui.theme import Theme
-from bioql_console.ui.widgets.cards import NoticeBar
+from bioql_console.ui.widgets.cards import NoticeBar, NoticePlace
 from bioql_console.ui.widgets.labels import restyle
 from bioql_console.ui.widgets.overlays import Toast
 
 if TYPE_CHECKING:  # none of this is needed for the first frame
-    from bioql_console.ui.command_palette import Command, CommandPalette
+    from PySide6.QtCore import QTimerEvent
+    from PySide6.QtGui import QCloseEvent, QPaintEvent
+
+    from bioql_console.ui.command_palette import CommandPalette
     from bioql_console.ui.vitals import Vitals
     from bioql_console.ui.workspace import Workspace
 
 SIZE = (1280, 800)
 SMALLEST = (960, 600)
 LIVE_FRAME = 3
+TICK_MS = 1_000
 
 
 class MainWindow(QMainWindow):
@@ -69,7 +71,7 @@ class MainWindow(QMainWindow):
         self.setObjectName("mainWindow")
         self.setMinimumSize(*SMALLEST)
         self.bar, self.navigation, self.status = EnvironmentBar(), Navigation(PAGES), StatusBar()
-        self.notice = NoticeBar()
+        self._notices = NoticePlace(self.retry_asked.emit)
         self.stack = QStackedWidget()
         self._lay_out()
         self._connect()
@@ -87,10 +89,8 @@ class MainWindow(QMainWindow):
         middle.setSpacing(0)
         right = QVBoxLayout()
         right.setSpacing(0)
-        around = QVBoxLayout()
-        around.setContentsMargins(18, 0, 18, 0)
-        around.addWidget(self.notice)
-        right.addLayout(around)
+        self._notices.setContentsMargins(18, 0, 18, 0)
+        right.addLayout(self._notices)
         right.addWidget(self.stack, 1)
         middle.addWidget(self.navigation)
         middle.addLayout(right, 1)
@@ -100,7 +100,7 @@ class MainWindow(QMainWindow):
         self._frame = frame
         self.setCentralWidget(frame)
         self._toast: Toast | None = None
-        self._palette: CommandPalette | None = None
+        self.palette_panel: CommandPalette | None = None
 
     def _connect(self) -> None:
         self.navigation.chosen.connect(self.show_page)
@@ -108,20 +108,20 @@ class MainWindow(QMainWindow):
         self.bar.environment_asked.connect(self.environment_asked)
         self.bar.dev_mode_asked.connect(self._dev_mode)
         self.bar.palette_asked.connect(self.open_palette)
-        self.notice.retried.connect(self.retry_asked)
         self.theme.changed.connect(self._retint)
+
+    def _add_shortcuts(self) -> None:
         for number, (name, _) in enumerate(PAGES, 1):
             for modifier in ("Alt", "Ctrl"):
                 self._shortcut(f"{modifier}+{number}", partial(self.show_page, name))
         self._shortcut("Ctrl+K", self.open_palette)
         self._shortcut("Ctrl+Q", self.close)
-        self._shortcut("F5", self._refresh)
+        self._shortcut("F5", self.read_again)
         self._shortcut("/", self._search)
-        self._clock = QTimer(self)
-        self._clock.setInterval(1_000)
-        self._clock.timeout.connect(self._tick)
 
     def _shortcut(self, keys: str, work: Callable[[], object]) -> None:
+        from PySide6.QtGui import QKeySequence, QShortcut
+
         QShortcut(QKeySequence(keys), self).activated.connect(work)
 
     # --- environment
@@ -142,7 +142,7 @@ class MainWindow(QMainWindow):
         from bioql_console.ui.vitals import Vitals
 
         self.workspace = workspace
-        self.notice.hide()
+        self._notices.clear_notice()
         workspace.page_asked.connect(self.show_page)
         workspace.toasted.connect(lambda words: self.toast.say(words))
         workspace.environment_asked.connect(self.environment_asked)
@@ -207,7 +207,8 @@ class MainWindow(QMainWindow):
         if show is not None and self.vitals is not None:
             show(self.vitals)
 
-    def _refresh(self) -> None:
+    def read_again(self) -> None:
+        """F5: ask everything anew that is shown."""
         page = self._pages[self._current]
         if page.model is not None:
             page.model.refresh()
@@ -220,10 +221,16 @@ class MainWindow(QMainWindow):
 
     def open_palette(self) -> None:
         from bioql_console.ui.command_palette import CommandPalette
+        from bioql_console.ui.commands import commands_of
 
-        if self._palette is None:
-            self._palette = CommandPalette(self)
-        self._palette.open_with(self._commands(), self.workspace)
+        if self.palette_panel is None:
+            self.palette_panel = CommandPalette(self)
+        self.palette_panel.open_with(commands_of(self), self.workspace)
+
+    @property
+    def notice(self) -> NoticeBar:
+        """What keeps the console from opening."""
+        return self._notices.bar
 
     @property
     def toast(self) -> Toast:
@@ -231,33 +238,6 @@ class MainWindow(QMainWindow):
         if self._toast is None:
             self._toast = Toast(self)
         return self._toast
-
-    def dialogs(self) -> list[QDialog]:
-        """Dialogs that are open now."""
-        return [dialog for dialog in self.findChildren(QDialog) if dialog.isVisible()]
-
-    @property
-    def palette_panel(self) -> "CommandPalette | None":
-        return self._palette
-
-    def _commands(self) -> "list[Command]":
-        from bioql_console.ui.command_palette import Command
-
-        commands = [
-            Command(f"Go to {title}", partial(self.show_page, name), f"Alt+{number}")
-            for number, (name, title) in enumerate(PAGES, 1)
-        ]
-        commands += [Command(title, partial(self.show_page, name, argument)) for title, name, argument in COMMANDS]
-        commands += [
-            Command(f"Switch to {MEANING[each]}", partial(self.environment_asked.emit, each.value))
-            for each in Environment
-            if each is not self.environment
-        ]
-        commands += [
-            Command(f"Appearance: {choice}", partial(self.theme.choose, choice))
-            for choice in ("light", "dark", "system")
-        ]
-        return [*commands, Command("Read again", self._refresh, "F5"), Command("Quit", self.close, "Ctrl+Q")]
 
     # --- signs of life, looks
 
@@ -278,7 +258,7 @@ class MainWindow(QMainWindow):
         self.setWindowIcon(self.icons.icon("app", self.theme.tokens.accent))
         self.status.restyle_dots()
 
-    def _tick(self) -> None:
+    def timerEvent(self, _event: "QTimerEvent") -> None:
         from bioql_console.ui import formats
 
         if self.workspace is not None:
@@ -288,10 +268,13 @@ class MainWindow(QMainWindow):
 
     def _restore_geometry(self) -> None:
         stored = self.memory.get("geometry", str, "")
-        if not stored or not self.restoreGeometry(QByteArray.fromBase64(stored.encode())):
-            self.resize(*SIZE)
+        self.resize(*SIZE)
+        if stored:
+            from PySide6.QtCore import QByteArray
 
-    def paintEvent(self, event: QPaintEvent) -> None:
+            self.restoreGeometry(QByteArray.fromBase64(stored.encode()))
+
+    def paintEvent(self, event: "QPaintEvent") -> None:
         super().paintEvent(event)
         if not self._painted:
             self._painted = True
@@ -300,9 +283,11 @@ class MainWindow(QMainWindow):
     def _after_first_frame(self) -> None:
         self.first_painted.emit()
         self._retint()
-        self._clock.start()
+        self._add_shortcuts()
+        self.bar.add_menu()
+        self.startTimer(TICK_MS)
 
-    def closeEvent(self, event: QCloseEvent) -> None:
+    def closeEvent(self, event: "QCloseEvent") -> None:
         if self._may_close:
             event.accept()
             return

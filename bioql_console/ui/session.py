@@ -12,12 +12,12 @@ from qasync import QEventLoop
 
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
-from bioql_console.services.console import Console
+from bioql_console.services.console import Console, Launcher
 from bioql_console.services.logs import bug_report, log, report_bugs
 from bioql_console.services.worker import Worker
 from bioql_console.ui import formats
 from bioql_console.ui.main_window import MainWindow
-from bioql_console.ui.start import Launcher, StartOptions
+from bioql_console.ui.start import StartOptions
 from bioql_console.ui.tasks import cancelled_tasks_end
 from bioql_console.ui.widgets.dialogs import BugDialog
 from bioql_console.ui.workspace import Workspace

@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from PySide6.QtCore import QEventLoop as QtLoop
 from PySide6.QtCore import QLibraryInfo
@@ -19,19 +19,12 @@ from bioql_console.ui.memory import Memory
 from bioql_console.ui.theme import Theme
 
 if TYPE_CHECKING:
-    from bioql_console.services.console import Console
+    from bioql_console.services.console import Launcher
     from bioql_console.ui.session import Session
 
 FIRST_FRAME_S = 10.0
 IMMORTAL_NONE = (3, 12)
 UNSAFE_QT = (6, 12)
-
-
-class Launcher(Protocol):
-    """Opens consoles. Every call blocks."""
-
-    def open(self, environment: Environment) -> "Console": ...
-    def close(self) -> None: ...
 
 
 class StartOptions(NamedTuple):
@@ -48,7 +41,7 @@ class StartOptions(NamedTuple):
     environment: Environment
     theme: str
     language: str
-    launcher: Callable[[], Launcher]
+    launcher: "Callable[[], Launcher]"
     exit_after_paint: bool = False
     print_modules: bool = False
     script: "Callable[[Session], Awaitable[None]] | None" = None

@@ -3,12 +3,16 @@
 import re
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QPalette
-from PySide6.QtWidgets import QApplication, QStyleFactory
+from PySide6.QtGui import QColor, QGuiApplication, QPalette
+from PySide6.QtWidgets import QApplication
 
 from bioql_console.ui.tokens import DARK, LIGHT, Tokens
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QFont
 
 POINTS = 10
 CHOICES = ("system", "light", "dark")
@@ -30,7 +34,8 @@ class Theme(QObject):
         self._sheet = sheet.read_text("utf-8")
         self._choice = choice
         self.tokens = LIGHT
-        application.setStyle(QStyleFactory.create("Fusion"))
+        if application.style().objectName() != "fusion":
+            application.setStyle("Fusion")
         font = application.font()
         font.setPointSize(POINTS)
         application.setFont(font)
@@ -75,8 +80,10 @@ def color(name: str) -> QColor:
 
 
 @cache
-def mono_font() -> QFont:
+def mono_font() -> "QFont":
     """For ids and raw text."""
+    from PySide6.QtGui import QFontDatabase
+
     font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
     font.setPointSizeF(POINTS - 1)
     return font

@@ -1,9 +1,9 @@
 """One sign of life, as the status bar shows it."""
 
-from typing import NamedTuple
+NAMES = ("server", "stripe", "webhooks", "database", "keychain")
 
 
-class Vital(NamedTuple):
+class Vital:
     """One sign of life.
 
     Args:
@@ -14,17 +14,16 @@ class Vital(NamedTuple):
         page: Where to cure it.
     """
 
-    state: str
-    words: str
-    reason: str = ""
-    cure: str = ""
-    page: str = ""
+    __slots__ = ("cure", "page", "reason", "state", "words")
+
+    def __init__(self, state: str, words: str, reason: str = "", cure: str = "", page: str = "") -> None:
+        self.state, self.words, self.reason, self.cure, self.page = state, words, reason, cure, page
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vital) and all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
+
+    def __hash__(self) -> int:
+        return hash((self.state, self.words))
 
 
-UNKNOWN = {
-    "server": Vital("unknown", "Server: not asked yet"),
-    "stripe": Vital("unknown", "Stripe: not asked yet"),
-    "webhooks": Vital("unknown", "Webhooks: not asked yet"),
-    "database": Vital("unknown", "Database: not asked yet"),
-    "keychain": Vital("unknown", "Keychain: not asked yet"),
-}
+UNKNOWN = {name: Vital("unknown", f"{name.capitalize()}: not asked yet") for name in NAMES}

@@ -12,7 +12,7 @@ from tests.stories.windows import JANES_ID, Desk, open_window
 
 async def the_dialog(desk: Desk, kind: type = FormDialog) -> Any:
     def found() -> list[Any]:
-        return [dialog for dialog in desk.window.dialogs() if isinstance(dialog, kind)]
+        return [dialog for dialog in desk.hand.dialogs() if isinstance(dialog, kind)]
 
     await desk.hand.until(found, "the dialog is open")
     return found()[0]
@@ -136,10 +136,8 @@ async def test_links_for_a_selection_go_through_a_plan(data_dir: Path) -> None:
         await desk.hand.click(page.links)
         plan = (await _any_dialog(desk))[0]
         await desk.hand.click(plan.accept_button)
-        await desk.hand.until(
-            lambda: any("links made" in d.windowTitle() for d in desk.window.dialogs()), "all are made"
-        )
-        desk.window.dialogs()[0].reject()
+        await desk.hand.until(lambda: any("links made" in d.windowTitle() for d in desk.hand.dialogs()), "all are made")
+        desk.hand.dialogs()[0].reject()
         await desk.hand.open_page("payments")
         rows = desk.page("payments").table.model()
         await desk.hand.until(lambda: rows.rowCount() > 3, "they are listed")
@@ -147,8 +145,8 @@ async def test_links_for_a_selection_go_through_a_plan(data_dir: Path) -> None:
 
 
 async def _any_dialog(desk: Desk) -> list[Any]:
-    await desk.hand.until(desk.window.dialogs, "a dialog is open")
-    return desk.window.dialogs()
+    await desk.hand.until(desk.hand.dialogs, "a dialog is open")
+    return desk.hand.dialogs()
 
 
 async def test_one_open_link_per_balance_and_closing_it(data_dir: Path) -> None:

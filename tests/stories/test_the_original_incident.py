@@ -71,8 +71,8 @@ async def test_console_sees_it_and_restarts_the_server_with_the_secrets(
         await hand.until(lambda: "DISABLED" in row.words.text(), "the Overview says so")
 
         await hand.click(row.cure)
-        await hand.until(lambda: desk.window.dialogs(), "it asks before it ends somebody else's process")
-        dialog = desk.window.dialogs()[0]
+        await hand.until(lambda: desk.hand.dialogs(), "it asks before it ends somebody else's process")
+        dialog = desk.hand.dialogs()[0]
         await hand.click(dialog.accept_button)  # type: ignore[attr-defined]
         await hand.until(lambda: page.external_state.text() == "healthy", "the server is healthy", 20)
         assert forgotten_server.wait(5) is not None
@@ -97,7 +97,7 @@ async def test_one_click_is_enough_when_nothing_stands_in_the_way(data_dir: Path
         page = desk.page("server")
         await desk.hand.click(page.restart)
         await desk.hand.until(lambda: page.external_state.text() == "healthy", "the server is healthy", 20)
-        assert not desk.window.dialogs()
+        assert not desk.hand.dialogs()
         child = desk.console.external.pid
     assert not Path(f"/proc/{child}").exists(), "it is left running after the console was closed"
 

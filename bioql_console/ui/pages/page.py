@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from bioql_console.domain.errors import OperatorError
-from bioql_console.ui.widgets.cards import NoticeBar
+from bioql_console.ui.widgets.cards import NoticeBar, NoticePlace
 from bioql_console.ui.widgets.labels import PlainLabel
 
 if TYPE_CHECKING:  # the first frame needs neither
@@ -39,21 +38,34 @@ class Page(QWidget):
         self.header.addStretch(1)
         self.header.addWidget(self.fresh)
         column.addLayout(self.header)
-        self.busy = QProgressBar()
-        self.busy.setRange(0, 0)
-        self.busy.setTextVisible(False)
-        self.busy.setAccessibleName("Working")
-        keeps_room = self.busy.sizePolicy()
-        keeps_room.setRetainSizeWhenHidden(True)
-        self.busy.setSizePolicy(keeps_room)
-        self.busy.hide()
-        self.notice = NoticeBar()
-        column.addWidget(self.notice)
+        self._notices = NoticePlace(self._retry)
+        column.addLayout(self._notices)
         self.body = QVBoxLayout()
         self.body.setSpacing(10)
         column.addLayout(self.body, 1)
-        column.addWidget(self.busy)
+        self._foot = column
+        self._busy: QProgressBar | None = None
         self.model: ViewModel | None = None
+
+    @property
+    def notice(self) -> NoticeBar:
+        """What happened and the one next step."""
+        return self._notices.bar
+
+    @property
+    def busy(self) -> QProgressBar:
+        """Shown while something takes its time."""
+        if self._busy is None:
+            self._busy = QProgressBar()
+            self._busy.setRange(0, 0)
+            self._busy.setTextVisible(False)
+            self._busy.setAccessibleName("Working")
+            keeps_room = self._busy.sizePolicy()
+            keeps_room.setRetainSizeWhenHidden(True)
+            self._busy.setSizePolicy(keeps_room)
+            self._busy.hide()
+            self._foot.addWidget(self._busy)
+        return self._busy
 
     def attach(self, workspace: "Workspace") -> None:
         """Come to life with an open console."""
@@ -65,7 +77,6 @@ class Page(QWidget):
         model.failed.connect(self._show_failure)
         model.busy_changed.connect(self.busy.setVisible)
         model.refreshed.connect(self._show_freshness)
-        self.notice.retried.connect(model.refresh)
 
     def show_argument(self, argument: Any) -> None:
         """Show something particular, as another page asked."""
@@ -86,6 +97,10 @@ class Page(QWidget):
         if self.model is not None:
             self.model.close()
 
+    def _retry(self) -> None:
+        if self.model is not None:
+            self.model.refresh()
+
     def _show_freshness(self, at_ms: int) -> None:
         from bioql_console.ui import formats
 
@@ -93,13 +108,16 @@ class Page(QWidget):
 
     def _show_failure(self, error: OperatorError | None) -> None:
         if error is None:
-            self.notice.hide()
+            self._notices.clear_notice()
         else:
             self.notice.show_notice(error.what, error.fix, retry=True)
 
 
 def open_in_browser(url: str) -> bool:
     """Hand an http(s) address to the system's browser; anything else is refused."""
+    from PySide6.QtCore import QUrl
+    from PySide6.QtGui import QDesktopServices
+
     address = QUrl(url, QUrl.ParsingMode.StrictMode)
     return address.scheme() in ("http", "https") and QDesktopServices.openUrl(address)
 

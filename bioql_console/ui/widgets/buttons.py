@@ -1,12 +1,16 @@
 """Buttons, switches and chips."""
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QGuiApplication, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QGuiApplication, QPainter
 from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QMenu, QPushButton, QWidget
 
 from bioql_console.ui.theme import color
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QPaintEvent
 
 
 def button(text: str, pressed: Callable[[], object] | None = None, look: str = "", tip: str = "") -> QPushButton:
@@ -71,7 +75,7 @@ class Toggle(QAbstractButton):
     def sizeHint(self) -> QSize:
         return QSize(self.fontMetrics().horizontalAdvance(self.text()) + 8 + 34, 24)
 
-    def paintEvent(self, _event: QPaintEvent) -> None:
+    def paintEvent(self, _event: "QPaintEvent") -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         on_bar = self._on_bar

@@ -138,6 +138,27 @@ class NoticeBar(QFrame):
         self.retried.emit()
 
 
+class NoticePlace(QVBoxLayout):
+    """Where a notice appears; the bar is made when there is something to say."""
+
+    def __init__(self, retry: Callable[[], object]) -> None:
+        super().__init__()
+        self._retry = retry
+        self._bar: NoticeBar | None = None
+
+    @property
+    def bar(self) -> NoticeBar:
+        if self._bar is None:
+            self._bar = NoticeBar()
+            self._bar.retried.connect(lambda: self._retry())
+            self.addWidget(self._bar)
+        return self._bar
+
+    def clear_notice(self) -> None:
+        if self._bar is not None:
+            self._bar.hide()
+
+
 class EmptyState(QWidget):
     """What belongs here, and the first step."""
 

@@ -1,12 +1,16 @@
 """Small charts that paint themselves from whole numbers."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from bioql_console.ui.theme import color
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QPaintEvent
 
 BAR_GAP = 3
 
@@ -32,7 +36,7 @@ class Sparkline(QWidget):
             self._values = tuple(values)
             self.update()
 
-    def paintEvent(self, _event: QPaintEvent) -> None:
+    def paintEvent(self, _event: "QPaintEvent") -> None:
         if len(self._values) < 2:
             return
         painter = QPainter(self)
@@ -72,7 +76,7 @@ class BarChart(QWidget):
     def _slot(self) -> float:
         return self.width() / max(1, len(self._bars))
 
-    def paintEvent(self, _event: QPaintEvent) -> None:
+    def paintEvent(self, _event: "QPaintEvent") -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         foot = self.height() - 18
@@ -122,7 +126,7 @@ class ShareBar(QWidget):
         self.setAccessibleDescription("; ".join(f"{label}: {said}" for label, _, said in self._parts))
         self.update()
 
-    def paintEvent(self, _event: QPaintEvent) -> None:
+    def paintEvent(self, _event: "QPaintEvent") -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         whole = sum(max(0, size) for _, size, _ in self._parts)

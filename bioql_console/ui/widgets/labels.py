@@ -1,10 +1,15 @@
 """Text that comes from outside is plain text: it can never be taken for markup."""
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
 from bioql_console.ui.theme import mono_font
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QPaintEvent
 
 
 def restyle(widget: QWidget) -> None:
@@ -63,7 +68,7 @@ class ElidedLabel(PlainLabel):
     def minimumSizeHint(self) -> QSize:
         return QSize(24, super().minimumSizeHint().height())
 
-    def paintEvent(self, _event: QPaintEvent) -> None:
+    def paintEvent(self, _event: "QPaintEvent") -> None:
         painter = QPainter(self)
         painter.setPen(self.palette().color(self.foregroundRole()))
         room = self.contentsRect()
