@@ -107,8 +107,9 @@ class Users:
 
     def _conditions(self, query: UserQuery) -> list[ColumnElement[bool]]:
         conditions: list[ColumnElement[bool]] = []
-        if query.text.strip():
-            conditions.append(self._matches(query.text.strip()))
+        # SQLite's full-text search stumbles over null bytes, which no name has.
+        if term := query.text.replace("\x00", "").strip():
+            conditions.append(self._matches(term))
         if query.owes:
             conditions.append(balances.c.receivable_micros > 0)
         if query.no_customer:
