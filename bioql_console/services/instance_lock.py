@@ -36,6 +36,12 @@ class InstanceLock:
                 fix="Use that one, end it, or start with another --data-dir.",
                 code="instance.running",
             ) from error
+        except OSError as error:
+            raise OperatorError(
+                f"The data folder can't be written: {error.strerror}.",
+                fix="Check its owner and space, or start with another --data-dir.",
+                code="instance.folder",
+            ) from error
         holder = {"what": self._what, "pid": os.getpid(), "host": socket.gethostname(), "since": int(time.time())}
         # A full disk must not keep anybody out: the note only helps whoever comes second.
         with suppress(OSError):

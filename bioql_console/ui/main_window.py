@@ -114,10 +114,9 @@ class MainWindow(QMainWindow):
         for number, (name, _) in enumerate(PAGES, 1):
             for modifier in ("Alt", "Ctrl"):
                 self._shortcut(f"{modifier}+{number}", partial(self.show_page, name))
-        self._shortcut("Ctrl+K", self.open_palette)
-        self._shortcut("Ctrl+Q", self.close)
-        self._shortcut("F5", self.read_again)
-        self._shortcut("/", self._search)
+        keys = {"Ctrl+K": self.open_palette, "Ctrl+Q": self.close, "F5": self.read_again, "/": self._search}
+        for key, work in keys.items():
+            self._shortcut(key, work)
 
     def _shortcut(self, keys: str, work: Callable[[], object]) -> None:
         from PySide6.QtGui import QKeySequence, QShortcut

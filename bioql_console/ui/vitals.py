@@ -126,7 +126,11 @@ class Vitals(QObject):
         if not report.reachable:
             vital = Vital("bad", "Server not reachable", report.words, report.cure, "server")
         elif not report.healthy:
-            words = "Server: Stripe off" if report.stripe_enabled is False else "Server: webhooks off"
+            words = "Server: needs attention"
+            if report.stripe_enabled is False:
+                words = "Server: Stripe off"
+            elif report.webhooks_enabled is False:
+                words = "Server: webhooks off"
             vital = Vital("bad", words, report.words, report.cure, "server")
         else:
             vital = Vital("ok", f"Server healthy {report.latency_ms} ms", f"{report.words} {report.url}", "", "server")

@@ -223,10 +223,11 @@ def _line(work: Work, given: Json, param: str) -> Json:
     }
 
 
-def items_of(_work: Work, session: Json) -> Json:
-    """The session's lines as a list."""
+def items_of(work: Work, session: Json) -> Json:
+    """The session's lines as a list. What is shown of a session does not hold them, so they are looked up."""
+    stored = work.store.get("checkout.session", session["id"]) or session
     url = f"/v1/checkout/sessions/{session['id']}/line_items"
-    return {"object": "list", "data": session["_lines"], "has_more": False, "url": url}
+    return {"object": "list", "data": stored["_lines"], "has_more": False, "url": url}
 
 
 def _line_items(work: Work) -> Json:

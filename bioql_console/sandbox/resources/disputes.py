@@ -7,6 +7,7 @@ from ..work import Work
 from .refunds import charge_of
 
 DAYS_TO_ANSWER = 7
+CARD = {"brand": "visa", "case_type": "chargeback", "network": "visa", "network_reason_code": "10.4"}
 # Stripe's magic words in test mode.
 WINS, LOSES = "winning_evidence", "losing_evidence"
 UPDATE: Table = {
@@ -21,10 +22,10 @@ def _template() -> Json:
     return {
         "balance_transactions": [],
         "enhanced_eligibility_types": [],
-        "evidence": {"uncategorized_text": None},
+        "evidence": {"enhanced_evidence": {}, "uncategorized_text": None},
         "is_charge_refundable": False,
         "metadata": {},
-        "payment_method_details": {"card": {"brand": "visa", "case_type": "chargeback"}, "type": "card"},
+        "payment_method_details": {"card": CARD, "type": "card"},
         "reason": "fraudulent",
         "status": "needs_response",
     }
@@ -47,6 +48,7 @@ def dispute_by_hand(work: Work, asked: Json) -> Json:
             "has_evidence": False,
             "past_due": False,
             "submission_count": 0,
+            "submission_method": "not_submitted",
         },
         payment_intent=charge["payment_intent"],
     )

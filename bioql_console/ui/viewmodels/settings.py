@@ -64,7 +64,8 @@ class SettingsViewModel(ViewModel):
         )
         if environment is self.console.environment:
             self.console.stripe.forget()
-        self.stored.emit(f"The {environment.word} {KINDS[name]} is kept in the {summary.kept}.")
+        where = "in the keychain" if summary.kept == "keychain" else "for this run only"
+        self.stored.emit(f"The {environment.word} {KINDS[name]} is kept {where}.")
         await self._load()
 
     async def test(self, environment: Environment) -> None:

@@ -1,0 +1,62 @@
+"""A sandbox on a real socket, and Stripe's own client talking to it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import stripe
+
+from bioql_console.embedded import bound_url
+from bioql_console.sandbox import Sandbox
+from bioql_console.server.host import Host, Served, bind
+
+
+class Running:
+    """A served sandbox.
+
+    Args:
+        api: Stripe's own client, which can't tell it from Stripe.
+        raw: Plain HTTP with the key, for what the client would not send.
+    """
+
+    def __init__(self, sandbox: Sandbox, url: str) -> None:
+        self.sandbox, self.url = sandbox, url
+        addresses: Any = dict.fromkeys(("api", "files", "connect", "meter_events"), url)
+        self.api = stripe.StripeClient(sandbox.secret_key, base_addresses=addresses, max_network_retries=0).v1
+        self.raw = httpx.Client(base_url=url, auth=(sandbox.secret_key, ""), trust_env=False, timeout=10)
+
+    def control(self, name: str, **body: object) -> Any:
+        return self.raw.post(f"/_sandbox/{name}", json=body).json()
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    sandbox = Sandbox(tmp_path / "stripe.db")
+    listening = bind("127.0.0.1", 0)
+    url = bound_url(listening)
+    sandbox.set_base_url(url)
+    host = Host([Served(sandbox.app, listening)])
+    host.start()
+    made = Running(sandbox, url)
+    try:
+        yield made
+    finally:
+        made.raw.close()
+        host.stop()
+        sandbox.close()
+
+
+SCHEMA = Path(__file__).parents[2].parent / "shared" / "stripe" / "openapi-derived.json"
+
+
+@pytest.fixture(scope="session")
+def stripes_schema() -> Any:
+    """Stripe's API as a JSON schema, where it lies beside the project."""
+    if not SCHEMA.exists():
+        pytest.skip("the derived schema of Stripe's API is not on this machine")
+    from tests.sandbox.test_against_stripes_schema import with_null
+
+    return with_null(json.loads(SCHEMA.read_text()))
