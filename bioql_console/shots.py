@@ -65,6 +65,7 @@ class Album:
             self._server,
             self._activity,
             self._settings,
+            self._overview_with_events,
             self._palette,
             self._dialog,
             self._status,
@@ -85,6 +86,12 @@ class Album:
             lambda: vitals is not None and all(sign.state != "unknown" for sign in vitals.signs.values()),
             "all signs of life are known",
         )
+        await self._picture("overview-at-first")
+
+    async def _overview_with_events(self) -> None:
+        await self.hand.open_page("overview")
+        table = self.window.page("overview").binding.events  # type: ignore[attr-defined]
+        await self.hand.until(lambda: table.model().rowCount() > 3, "the last events are shown")
         await self._picture("overview")
 
     async def _users(self) -> None:
