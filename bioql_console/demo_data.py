@@ -62,6 +62,8 @@ def _store(work: Any, person: DemoUser) -> None:
         work.users.set_disabled(user.id, True)
     for usage in person.usage:
         work.usage.add(usage)
+    if person.usage:
+        work.users.touch(user.id, person.usage[-1].at_ms)
     for fact in person.facts:
         work.ledger.post(fact)
 

@@ -61,7 +61,7 @@ class StatusBar(QFrame):
     def _explain(self, name: str) -> None:
         vital = self._vitals[name]
         if self.popover is None:
-            self.popover = Popover(self)
+            self.popover = Popover(self.window())
         action = (f"Open {vital.page.capitalize()}", lambda: self.page_asked.emit(vital.page)) if vital.page else None
         reason = vital.reason or "Nothing is known yet."
         self.popover.show_above(self.signs[name], vital.words, reason, vital.cure, action)

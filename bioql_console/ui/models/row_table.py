@@ -11,6 +11,8 @@ from bioql_console.domain.paging import Cursor, Page
 
 Index = QModelIndex | QPersistentModelIndex
 NOWHERE = QModelIndex()
+# Shorter cells are never cut off.
+LONG_TEXT = 10
 
 
 class Look(Enum):
@@ -100,6 +102,9 @@ class RowTable(QAbstractTableModel):
             return int(side | Qt.AlignmentFlag.AlignVCenter)
         if role == Role.TONE:
             return column.tone(row) if column.tone else None
+        if role == Qt.ItemDataRole.ToolTipRole:
+            said = column.text(row)
+            return said if len(said) > LONG_TEXT else None
         if role == Role.PLAIN:
             return (column.plain or column.text)(row)
         return row if role == Role.ROW else None

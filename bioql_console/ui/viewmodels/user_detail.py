@@ -28,14 +28,14 @@ LEDGER = (
         lambda line: formats.signed_bare(line.micros),
         Look.NUMBER,
         plain=lambda line: formats.plain_amount(line.micros),
-        width=88,
+        width=84,
     ),
     Column(
         "Balance",
         lambda line: formats.bare(line.after_micros),
         Look.NUMBER,
         plain=lambda line: formats.plain_amount(line.after_micros),
-        width=88,
+        width=84,
     ),
 )
 LINK_TONES = {

@@ -62,7 +62,7 @@ class UsersViewModel(ViewModel):
         return (
             Column("Name", lambda user: user.name, sort="name", width=0),
             Column("E-mail", lambda user: user.email, Look.MUTED, sort="email", width=190, optional=True),
-            Column("Plan", lambda user: user.plan.value, sort="plan", width=86),
+            Column("Plan", lambda user: user.plan.value, sort="plan", width=98),
             Column(
                 "Owes",
                 lambda user: formats.dollars_or_dash(user.balance.owed_micros),
