@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.storage.raw import raw
 from tests.waiting import wait_until
 
 CONSOLE = (sys.executable, "-m", "bioql_console")
@@ -146,12 +147,9 @@ def test_verify_without_a_ledger_says_what_to_do(data_dir: Path) -> None:
 
 
 def test_verify_finds_a_planted_difference(data_dir: Path) -> None:
-    import sqlite3
-
     assert run("demo", "--data-dir", str(data_dir), "--users", "3").returncode == 0
-    with sqlite3.connect(data_dir / "sandbox" / "bioql.db") as database:
+    with raw(data_dir / "sandbox" / "bioql.db") as database:
         database.execute("UPDATE balances SET receivable_micros = receivable_micros + 10000 WHERE user_id = 1")
-    database.close()
     done = run("verify", "--data-dir", str(data_dir), "--json")
     found = json.loads(done.stdout)
     assert done.returncode == 1

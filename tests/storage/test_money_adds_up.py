@@ -1,9 +1,10 @@
 """Whatever happens in whatever order, the books balance and no micro is lost."""
 
 import itertools
+import sqlite3
 import threading
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,6 +23,7 @@ from bioql_console.domain.ledger import (
 )
 from bioql_console.domain.users import ApiKey, NewUser
 from bioql_console.storage.database import Database, sqlite_url
+from tests.storage.raw import raw
 
 NOW = 1_795_000_000_000
 USERS = 3
@@ -47,8 +49,10 @@ def facts(draw: st.DrawFn) -> Fact:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Any:
-    return opened(tmp_path / "bioql.db", tmp_path)
+def database(tmp_path: Path) -> Iterator[Database]:
+    made = opened(tmp_path / "bioql.db", tmp_path)
+    yield made
+    made.close()
 
 
 def opened(path: Path, folder: Path) -> Database:
@@ -129,15 +133,12 @@ def test_leaving_without_commit_changes_nothing(database: Database) -> None:
 @pytest.mark.parametrize("table", ["journal_entries", "postings", "activity"])
 @pytest.mark.parametrize("verb", ["UPDATE {} SET id = id", "DELETE FROM {}"])
 def test_the_ledger_and_the_trail_cannot_be_rewritten(database: Database, table: str, verb: str) -> None:
-    import sqlite3
-
     with database.write() as work:
         work.ledger.post(usage_fact("u", 1, 5, NOW, ""))
         work.activity.record("tester", "did", "something")
         work.commit()
-    with sqlite3.connect(str(database.path)) as raw, pytest.raises(sqlite3.DatabaseError, match="append-only"):
-        raw.execute(verb.format(table))
-    raw.close()
+    with raw(database.path) as connection, pytest.raises(sqlite3.DatabaseError, match="append-only"):
+        connection.execute(verb.format(table))
 
 
 PLANTED = {
@@ -151,18 +152,15 @@ PLANTED = {
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_verify_finds_what_was_tampered_with(database: Database, name: str) -> None:
-    import sqlite3
-
     statement, said = PLANTED[name]
     with database.write() as work:
         work.ledger.post(usage_fact("u", 1, 5_000_000, NOW, ""))
         work.activity.record("tester", "did", "something", reason="because")
         work.commit()
-    with sqlite3.connect(str(database.path)) as raw:
-        for (trigger,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-            raw.execute(f'DROP TRIGGER "{trigger}"')
-        raw.execute(statement)
-    raw.close()
+    with raw(database.path) as connection:
+        for (trigger,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f'DROP TRIGGER "{trigger}"')
+        connection.execute(statement)
     with database.read() as work:
         found = work.verifier.run()
     assert not found.ok

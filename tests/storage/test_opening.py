@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import warnings
@@ -16,6 +15,7 @@ from bioql_console.domain.errors import OperatorError
 from bioql_console.storage import migrate
 from bioql_console.storage.database import Database, sqlite_url
 from bioql_console.storage.tables import metadata
+from tests.storage.raw import raw
 
 NOW = 1_795_000_000_000
 
@@ -63,9 +63,8 @@ def test_a_newer_database_is_refused_untouched(tmp_path: Path) -> None:
     database = at(path)
     database.open(tmp_path / "backups")
     database.close()
-    with sqlite3.connect(path) as raw:
-        raw.execute("UPDATE alembic_version SET version_num = '9999'")
-    raw.close()
+    with raw(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
     assert refusal(path).code == "db.too_new"
     reader = at(path)
     with pytest.raises(OperatorError) as refused:
@@ -76,9 +75,8 @@ def test_a_newer_database_is_refused_untouched(tmp_path: Path) -> None:
 
 def test_a_foreign_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "users.db"
-    with sqlite3.connect(path) as raw:
-        raw.execute("CREATE TABLE users (id INTEGER)")
-    raw.close()
+    with raw(path) as connection:
+        connection.execute("CREATE TABLE users (id INTEGER)")
     assert refusal(path).code == "db.foreign"
 
 
@@ -112,9 +110,8 @@ def test_an_older_schema_is_copied_before_it_is_upgraded(tmp_path: Path, monkeyp
     assert upgraded == [True]
     assert len(copies) == 1
     assert copies[0].stat().st_mode & 0o077 == 0
-    with sqlite3.connect(copies[0]) as raw:
-        assert raw.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
-    raw.close()
+    with raw(copies[0]) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
 
 
 WRITER = """

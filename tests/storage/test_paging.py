@@ -1,5 +1,6 @@
 """Pages by key: every row once, in order, at the price of an index."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ SORTS = ("name", "email", "plan", "owed", "customer", "seen", "created")
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Database:
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     folder: Path = tmp_path_factory.mktemp("paging")
     made = Database(sqlite_url(folder / "bioql.db"), lambda: NOW)
     made.open(folder / "backups")
@@ -27,7 +28,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Database:
         for person in demo_users(150, 3, NOW):
             _store(work, person)
         work.commit()
-    return made
+    yield made
+    made.close()
 
 
 def everybody(database: Database, query: UserQuery, size: int) -> list[int]:
