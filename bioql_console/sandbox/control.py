@@ -1,6 +1,7 @@
 """`/_sandbox/…`: the hands that move the clock and make trouble. No key is asked; only this machine may."""
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qs
@@ -120,6 +121,6 @@ def _query(request: Request) -> Json:
 
 def _number(asked: Json, name: str, default: float) -> float:
     value = asked.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError(f"{name} must be a number")
     return value

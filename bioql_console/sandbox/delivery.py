@@ -180,7 +180,7 @@ class DeliveryWorker:
         if not endpoint:
             return self._secret
         found = self._store.get("webhook_endpoint", endpoint)
-        return str(found["_secret"]) if found else self._secret
+        return str(found.get("_secret") or self._secret) if found else self._secret
 
 
 def _new_client(timeout_s: float) -> httpx.AsyncClient:

@@ -1,13 +1,15 @@
 """Requests and answers, without a word about sockets."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from .errors import Json
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+HOST = re.compile(r"[\w.:-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,5 +47,15 @@ def is_loopback(authority: str) -> bool:
 
 def is_local_url(url: str) -> bool:
     """Whether a URL leads to this machine: nothing the sandbox does may leave it."""
-    parts = urlsplit(url)
-    return parts.scheme in ("http", "https") and parts.hostname in LOOPBACK
+    parts = web_url(url)
+    return parts is not None and parts.hostname in LOOPBACK
+
+
+def web_url(url: str) -> SplitResult | None:
+    """The parts of an address that a browser can be sent to; None when it is none."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.port != 0 and HOST.fullmatch(parts.hostname or "")
+    except ValueError:
+        return None
+    return parts if usable and url.isprintable() and " " not in url else None

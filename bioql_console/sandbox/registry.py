@@ -75,7 +75,7 @@ class Registry:
         parts = [unquote(part) for part in path.strip("/").split("/")]
         here, values = self._tree, []
         for part in parts:
-            if part in here and part:
+            if part in here and part not in ("", "{}"):
                 here = here[part]
             elif "{}" in here and part:
                 here = here["{}"]

@@ -121,11 +121,7 @@ class Work:
         shown: Callable[[Json], Json] = lambda thing: thing,
     ) -> Json:
         """A list object: one page of what fits, newest first."""
-        limit = self.params.get("limit") or 10
-        after, before = self.params.get("starting_after"), self.params.get("ending_before")
-        if after and before:
-            message = "You can only specify one of these parameters: starting_after, ending_before."
-            raise StripeError(message, param="starting_after")
+        limit, after, before = self._wanted()
         cursor = ("<", after) if after else (">", before) if before else None
         if cursor and self.store.get(kind, cursor[1]) is None:
             raise missing(kind, cursor[1], "starting_after" if after else "ending_before")
@@ -139,6 +135,26 @@ class Work:
             "has_more": len(found) > limit,
             "url": self.url,
         }
+
+    def page_of(self, kind: str, items: Sequence[Json]) -> Json:
+        """A list object: one page of what is not stored by itself, in the order given."""
+        limit, after, before = self._wanted()
+        begin, end = 0, len(items)
+        if cursor := after or before:
+            place = next((number for number, item in enumerate(items) if item["id"] == cursor), None)
+            if place is None:
+                raise missing(kind, cursor, "starting_after" if after else "ending_before")
+            begin, end = (place + 1, end) if after else (0, place)
+        shown = items[max(begin, end - limit) : end] if before else items[begin : min(end, begin + limit)]
+        return {"object": "list", "data": shown, "has_more": end - begin > limit, "url": self.url}
+
+    def _wanted(self) -> tuple[int, str | None, str | None]:
+        """Which page is asked for: how many, after which, before which."""
+        after, before = self.params.get("starting_after"), self.params.get("ending_before")
+        if after and before:
+            message = "You can only specify one of these parameters: starting_after, ending_before."
+            raise StripeError(message, param="starting_after")
+        return self.params.get("limit") or 10, after, before
 
 
 def public(thing: Json) -> Json:

@@ -23,6 +23,7 @@ def pay_by_card(work: Work, session: Json, card: Card, email: str, *, confirmed:
         NeedsConfirmation: the bank asks first.
         StripeError: 402, the card is refused; the page stays open and the attempt on record.
     """
+    _offered(session, "card")
     session = _with_intent(work, session)
     intent = work.require("payment_intent", session["payment_intent"], "payment_intent")
     details = {"billing_details": _details(email), "customer": None}
@@ -32,6 +33,7 @@ def pay_by_card(work: Work, session: Json, card: Card, email: str, *, confirmed:
         payment_intents.refuse(work, intent, method, error)
         raise error
     if card.challenge and not confirmed:
+        payment_intents.ask(work, intent, method)
         raise NeedsConfirmation
     payment_intents.succeed(work, intent, method)
     return _complete(work, session, email, "paid")
@@ -49,12 +51,18 @@ def refuse_confirmation(work: Work, session: Json, card: Card, email: str) -> St
 
 def pay_by_bank_debit(work: Work, session: Json, email: str, *, bounces: bool) -> Json:
     """The session is complete at once; the money comes, or doesn't, later."""
+    _offered(session, "us_bank_account")
     session = _with_intent(work, session)
     intent = work.require("payment_intent", session["payment_intent"], "payment_intent")
     payment_intents.process(work, intent, make_bank_account(work, billing_details=_details(email)))
     done = _complete(work, session, email, "unpaid")
     work.schedule(work.now + SETTLES_AFTER_S, BOUNCE if bounces else SETTLE, session["id"])
     return done
+
+
+def _offered(session: Json, method: str) -> None:
+    if method not in session["payment_method_types"]:
+        raise StripeError("This page does not take this payment method.", status=402)
 
 
 def _with_intent(work: Work, session: Json) -> Json:
@@ -74,6 +82,7 @@ def _with_intent(work: Work, session: Json) -> Json:
         setup_future_usage=data.get("setup_future_usage"),
         statement_descriptor=data.get("statement_descriptor"),
         statement_descriptor_suffix=data.get("statement_descriptor_suffix"),
+        _checkout=session["id"],
     )
     return work.change(session, None, payment_intent=intent["id"])
 

@@ -1,105 +1,18 @@
 """`/v1/checkout/sessions`: a payment page for one payment, and its life."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..errors import Json, StripeError, missing_param
-from ..params import (
-    CURRENCY,
-    EXPAND,
-    PAGE,
-    Anything,
-    Choice,
-    Group,
-    Integer,
-    Many,
-    Metadata,
-    Number,
-    Range,
-    Table,
-    Text,
-    merged_metadata,
-)
+from ..messages import web_url
+from ..params import EXPAND, PAGE, Anything, Metadata, merged_metadata
 from ..registry import Resource, Route, retrieve
 from ..work import Work
 from . import payment_intents, prices
+from .checkout_params import CREATE, LIST
 
 SHORTEST_S, LONGEST_S = 30 * 60, 24 * 3_600
 EXPIRE = "checkout_session_expiry"
-PRODUCT_DATA = Group(
-    of={
-        "description": Text(),
-        "images": Many(most=8),
-        "metadata": Metadata(),
-        "name": Text(required=True),
-        "tax_code": Text(),
-        "unit_label": Text(longest=12),
-    }
-)
-PRICE_DATA = Group(
-    of={
-        "currency": CURRENCY,
-        "product": Text(),
-        "product_data": PRODUCT_DATA,
-        "tax_behavior": Choice(of=("exclusive", "inclusive", "unspecified")),
-        "unit_amount": Integer(least=0, most=payment_intents.LARGEST),
-        "unit_amount_decimal": Number(),
-    }
-)
-LINE = Group(
-    of={
-        "adjustable_quantity": Anything(),
-        "dynamic_tax_rates": Anything(),
-        "metadata": Metadata(),
-        "price": Text(),
-        "price_data": PRICE_DATA,
-        "quantity": Integer(least=0, most=999_999),
-        "tax_rates": Anything(),
-    }
-)
-INTENT_DATA = Group(
-    of={
-        "capture_method": Choice(of=("automatic", "automatic_async")),
-        "description": Text(longest=1_000),
-        "metadata": Metadata(),
-        "receipt_email": Text(),
-        "setup_future_usage": Choice(of=("off_session", "on_session")),
-        "statement_descriptor": Text(longest=22),
-        "statement_descriptor_suffix": Text(longest=22),
-    }
-)
-# Known to Stripe; what they change is not part of the sandbox.
-IGNORED = (
-    *("after_expiration", "allow_promotion_codes", "automatic_tax", "billing_address_collection", "branding_settings"),
-    *("consent_collection", "custom_fields", "custom_text", "customer_creation", "customer_update", "discounts"),
-    *("invoice_creation", "locale", "name_collection", "payment_method_options", "phone_number_collection"),
-    *("saved_payment_method_options", "shipping_address_collection", "shipping_options", "submit_type"),
-    *("tax_id_collection", "wallet_options"),
-)
-CREATE: Table = {
-    "cancel_url": Text(),
-    "client_reference_id": Text(longest=200),
-    "currency": Text(pattern="[A-Za-z]{3}"),
-    "customer": Text(),
-    "customer_email": Text(longest=800),
-    "expires_at": Integer(),
-    "line_items": Many(of=LINE, most=100),
-    "metadata": Metadata(),
-    "mode": Choice(of=("payment",), required=True),
-    "payment_intent_data": INTENT_DATA,
-    "payment_method_types": Many(of=Choice(of=("card", "us_bank_account"))),
-    "success_url": Text(),
-    "ui_mode": Choice(of=("hosted_page",)),
-    **dict.fromkeys(IGNORED, Anything()),
-    **EXPAND,
-}
-LIST: Table = PAGE | {
-    "created": Range(),
-    "customer": Text(),
-    "customer_details": Group(of={"email": Text()}),
-    "payment_intent": Text(),
-    "status": Choice(of=("complete", "expired", "open")),
-}
+METHODS = ("card", "us_bank_account")
 
 
 def _template() -> Json:
@@ -122,11 +35,13 @@ def _template() -> Json:
         "mode": "payment",
         "payment_method_collection": "if_required",
         "payment_method_options": {},
-        "payment_method_types": ["card", "us_bank_account"],
+        "payment_method_types": list(METHODS),
         "payment_status": "unpaid",
         "shipping_options": [],
         "status": "open",
         "ui_mode": "hosted_page",
+        "_intent_data": {},
+        "_lines": [],
     }
 
 
@@ -158,13 +73,15 @@ def _create(work: Work) -> Json:
         customer_email=given.get("customer_email"),
         expires_at=_expiry(work, given.get("expires_at")),
         metadata=merged_metadata({}, given.get("metadata") or {}),
+        payment_method_types=_methods(given),
         success_url=given["success_url"],
         total_details={"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
         _intent_data=given.get("payment_intent_data") or {},
         _lines=lines,
     )
-    if given.get("payment_method_types"):
-        session["payment_method_types"] = given["payment_method_types"]
+    for name in ("allowed_payment_method_types", "excluded_payment_method_types"):
+        if given.get(name):
+            session[name] = given[name]
     session["url"] = f"{work.base_url}/c/pay/{session['id']}"
     work.schedule(session["expires_at"], EXPIRE, session["id"])
     return work.save(session)
@@ -176,9 +93,18 @@ def _check_url(url: str | None, param: str, *, required: bool) -> None:
             raise missing_param(param)
         return
     # Braces stand for the id that Stripe puts in.
-    parts = urlsplit(url.replace("{CHECKOUT_SESSION_ID}", "id"))
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if web_url(url.replace("{CHECKOUT_SESSION_ID}", "id")) is None:
         raise StripeError("Not a valid URL", code="url_invalid", param=param)
+
+
+def _methods(given: Json) -> list[str]:
+    """The ways to pay that the page offers."""
+    allowed, excluded = given.get("allowed_payment_method_types"), given.get("excluded_payment_method_types") or ()
+    methods = [name for name in METHODS if name in (allowed or METHODS) and name not in excluded]
+    if not methods:
+        message = f"No payment method is left; the sandbox knows {', '.join(METHODS)}."
+        raise StripeError(message, param="allowed_payment_method_types")
+    return methods
 
 
 def _expiry(work: Work, asked: int | None) -> int:
@@ -231,7 +157,7 @@ def items_of(work: Work, session: Json) -> Json:
 
 
 def _line_items(work: Work) -> Json:
-    return items_of(work, work.addressed("checkout.session", "session"))
+    return work.page_of("item", items_of(work, work.addressed("checkout.session", "session"))["data"])
 
 
 def _list(work: Work) -> Json:
@@ -257,7 +183,9 @@ def _expire(work: Work) -> Json:
 
 
 def expire(work: Work, session: Json) -> Json:
-    """Close the page."""
+    """Close the page, and with it what was tried to pay there."""
+    if intent := work.find("payment_intent", session["payment_intent"] or ""):
+        payment_intents.cancel(work, intent, "automatic")
     return work.change(session, "checkout.session.expired", status="expired", url=None)
 
 

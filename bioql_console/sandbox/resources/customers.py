@@ -131,6 +131,8 @@ def _delete(work: Work) -> Json:
     customer = work.addressed("customer", "customer")
     gone = {"id": customer["id"], "object": "customer", "deleted": True}
     work.store.put(gone)
+    for method in work.store.select("payment_method", equal={"customer": customer["id"]}):
+        work.change(method, "payment_method.detached", customer=None)
     work.emit("customer.deleted", customer)
     return gone
 

@@ -4,7 +4,7 @@ from ..errors import Json, StripeError
 from ..params import EXPAND, PAGE, Flag, Group, Metadata, Range, Table, Text, merged_metadata
 from ..registry import Resource, Route, listing, retrieve
 from ..work import Work
-from .refunds import charge_of
+from .refunds import charge_of, intent_of
 
 DAYS_TO_ANSWER = 7
 CARD = {"brand": "visa", "case_type": "chargeback", "network": "visa", "network_reason_code": "10.4"}
@@ -33,9 +33,11 @@ def _template() -> Json:
 
 def dispute_by_hand(work: Work, asked: Json) -> Json:
     """`POST /_sandbox/disputes`: the cardholder contests a payment."""
-    charge = charge_of(work, {"payment_intent": asked.get("payment_intent")})
+    charge = charge_of(work, {"payment_intent": intent_of(asked)})
     if charge["disputed"]:
         raise StripeError(f"The charge {charge['id']} is disputed already.")
+    if charge["refunded"]:
+        raise StripeError(f"The charge {charge['id']} was refunded in whole; nothing is left to contest.")
     dispute = work.new(
         "dispute",
         "du_",
@@ -83,12 +85,14 @@ def _update(work: Work) -> Json:
         fields["metadata"] = merged_metadata(dispute["metadata"], work.params["metadata"])
     if work.params.get("evidence"):
         fields["evidence"] = dispute["evidence"] | work.params["evidence"]
-        details = {"has_evidence": True, "submission_count": dispute["evidence_details"]["submission_count"] + 1}
-        fields["evidence_details"] = dispute["evidence_details"] | details
+        fields["evidence_details"] = dispute["evidence_details"] | {"has_evidence": True}
+    if submits := bool(work.params.get("evidence")) and work.params.get("submit", True):
+        count = dispute["evidence_details"]["submission_count"] + 1
+        fields["evidence_details"] |= {"submission_count": count, "submission_method": "manual"}
         fields["status"] = "under_review"
     changed = work.change(dispute, "charge.dispute.updated", **fields)
     words = changed["evidence"]["uncategorized_text"]
-    if work.params.get("submit", True) and words in (WINS, LOSES):
+    if submits and words in (WINS, LOSES):
         return _decide(work, changed, won=words == WINS)
     return changed
 

@@ -1,5 +1,7 @@
 """`/v1/events`: what happened, for 30 days."""
 
+from collections.abc import Sequence
+
 from ..errors import Json, StripeError
 from ..params import EXPAND, PAGE, Flag, Many, Range, Table, Text
 from ..registry import Resource, Route
@@ -11,7 +13,9 @@ LIST: Table = PAGE | {
     "type": Text(),
     "types": Many(most=20),
 }
-RETRY: Table = EXPAND | {"account": Text(), "webhook_endpoint": Text()}
+# `for_stripecli` is what Stripe's own command line adds.
+RETRY: Table = EXPAND | {"account": Text(), "for_stripecli": Flag(), "webhook_endpoint": Text()}
+UNDELIVERED = "EXISTS (SELECT 1 FROM deliveries d WHERE d.event = o.id AND d.state <> 'succeeded')"
 
 
 def _shown(work: Work, event: Json) -> Json:
@@ -22,12 +26,17 @@ def _list(work: Work) -> Json:
     kind, kinds = work.params.get("type"), work.params.get("types")
     if kind and kinds:
         raise StripeError("You may only specify one of these parameters: type, types.", param="types")
+    equal: Json = {}
+    where: list[tuple[str, Sequence[object]]] = []
     if kind and kind.endswith("*"):
-        pattern = kind.replace("%", "").replace("*", "%")
-        where = [("json_extract(o.body, '$.type') LIKE ?", (pattern,))]
-        return work.page("event", created=work.params.get("created"), where=where)
-    equal: Json = {"type": kinds or kind} if kind or kinds else {}
-    return work.page("event", equal=equal, created=work.params.get("created"), shown=lambda event: _shown(work, event))
+        where.append(("substr(json_extract(o.body, '$.type'), 1, ?) = ?", (len(kind) - 1, kind[:-1])))
+    elif kind or kinds:
+        equal = {"type": kinds or kind}
+    if (delivered := work.params.get("delivery_success")) is not None:
+        where.append((f"{'NOT ' if delivered else ''}{UNDELIVERED}", ()))
+    return work.page(
+        "event", equal=equal, created=work.params.get("created"), where=where, shown=lambda event: _shown(work, event)
+    )
 
 
 def _retrieve(work: Work) -> Json:

@@ -127,8 +127,7 @@ def _summaries(work: Work) -> Json:
     for at, value, _ in rows:
         groups.setdefault(start + (at - start) // size * size, []).append(Decimal(value))
     found = [_summary(meter, values, at, at + size) for at, values in sorted(groups.items(), reverse=True)]
-    limit = work.params.get("limit") or 10
-    return {"object": "list", "data": found[:limit], "has_more": len(found) > limit, "url": work.url}
+    return work.page_of("billing.meter_event_summary", found)
 
 
 def _summary(meter: Json, values: list[Decimal], start: int, end: int) -> Json:

@@ -27,11 +27,12 @@ from .payment_methods import card_behind, usable
 SMALLEST, LARGEST = 50, 99_999_999
 OPEN_STATES = ("requires_payment_method", "requires_confirmation", "requires_action")
 SHARED: Table = {
+    "allowed_payment_method_types": Many(),
     "description": Text(longest=1_000),
     "metadata": Metadata(),
     "payment_method": Text(),
     "payment_method_options": Anything(),
-    "payment_method_types": Many(),
+    "payment_method_types": Anything(),
     "receipt_email": Text(),
     "setup_future_usage": Choice(of=("", "off_session", "on_session")),
     "shipping": Anything(),
@@ -130,6 +131,7 @@ def refuse(work: Work, intent: Json, method: Json, error: StripeError) -> Json:
         "payment_intent.payment_failed",
         last_payment_error={name: value for name, value in error.body.items() if name != "payment_intent"},
         latest_charge=charge["id"],
+        next_action=None,
         payment_method=None,
         processing=None,
         status="requires_payment_method",
@@ -167,6 +169,19 @@ def settle(work: Work, intent: Json, error: StripeError | None) -> Json:
     )
 
 
+def ask(work: Work, intent: Json, method: Json) -> Json:
+    """The holder's bank wants a confirmation first."""
+    action = {"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect"}}
+    waiting = {"payment_method": method["id"], "status": "requires_action", "next_action": action}
+    return work.change(intent, "payment_intent.requires_action", **waiting)
+
+
+def cancel(work: Work, intent: Json, reason: str | None) -> Json:
+    """It can't be paid any more."""
+    canceled = {"canceled_at": work.now, "cancellation_reason": reason, "next_action": None, "status": "canceled"}
+    return work.change(intent, "payment_intent.canceled", **canceled)
+
+
 def confirm(work: Work, intent: Json, method: Json) -> Json:
     """Try to take the money with a card.
 
@@ -175,12 +190,10 @@ def confirm(work: Work, intent: Json, method: Json) -> Json:
     """
     card = card_behind(method)
     if card.challenge:
-        action = {"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect"}}
-        waiting = {"payment_method": method["id"], "status": "requires_action", "next_action": action}
-        return work.change(intent, "payment_intent.requires_action", **waiting)
+        return ask(work, intent, method)
     if card.refused:
         error = card.error(payment_method=public(method))
-        error.body["payment_intent"] = refuse(work, intent, method, error)
+        error.body["payment_intent"] = public(refuse(work, intent, method, error))
         raise error
     return succeed(work, intent, method)
 
@@ -188,12 +201,13 @@ def confirm(work: Work, intent: Json, method: Json) -> Json:
 def _create(work: Work) -> Json:
     given = work.params
     check_amount(given["amount"])
+    _refuse_types(given)
     names = ("description", "receipt_email", "setup_future_usage")
     more: Json = {name: given[name] for name in names if given.get(name)}
     if given.get("customer"):
         more["customer"] = work.require("customer", given["customer"], "customer")["id"]
-    if given.get("payment_method_types"):
-        more["payment_method_types"] = given["payment_method_types"]
+    if given.get("allowed_payment_method_types"):
+        more["payment_method_types"] = given["allowed_payment_method_types"]
     more["metadata"] = merged_metadata({}, given.get("metadata") or {})
     intent = make(work, given["amount"], given["currency"].lower(), **more)
     if given.get("payment_method"):
@@ -206,10 +220,31 @@ def _create(work: Work) -> Json:
     return intent
 
 
-def _confirm(work: Work) -> Json:
+def _refuse_types(given: Json) -> None:
+    if "payment_method_types" in given:
+        raise StripeError(
+            "payment_method_types is no longer supported; use allowed_payment_method_types.",
+            code="payment_method_types_no_longer_supported",
+            param="payment_method_types",
+        )
+
+
+def _open(work: Work, verb: str) -> Json:
+    """The payment that the address names, if it can still be changed from outside."""
     intent = work.addressed("payment_intent", "intent")
+    if intent.get("_checkout"):
+        words = (
+            f"You cannot {verb} this PaymentIntent: it was created by Checkout. Use its page, or expire the session."
+        )
+        raise unexpected_state(words, "payment_intent_unexpected_state", payment_intent=public(intent))
     if intent["status"] not in OPEN_STATES:
-        raise _wrong_state(intent, "confirm")
+        message = f"You cannot {verb} this PaymentIntent because it has a status of {intent['status']}."
+        raise unexpected_state(message, "payment_intent_unexpected_state", payment_intent=public(intent))
+    return intent
+
+
+def _confirm(work: Work) -> Json:
+    intent = _open(work, "confirm")
     method_id = work.params.get("payment_method") or intent["payment_method"]
     if not method_id:
         raise missing_param("payment_method")
@@ -217,25 +252,16 @@ def _confirm(work: Work) -> Json:
 
 
 def _cancel(work: Work) -> Json:
-    intent = work.addressed("payment_intent", "intent")
-    if intent["status"] not in OPEN_STATES:
-        raise _wrong_state(intent, "cancel")
-    reason = work.params.get("cancellation_reason")
-    canceled = {"canceled_at": work.now, "cancellation_reason": reason, "status": "canceled"}
-    return work.change(intent, "payment_intent.canceled", **canceled)
+    return cancel(work, _open(work, "cancel"), work.params.get("cancellation_reason"))
 
 
 def _update(work: Work) -> Json:
     intent = work.addressed("payment_intent", "intent")
+    _refuse_types(work.params)
     fields: Json = {name: work.params[name] for name in ("description", "receipt_email") if name in work.params}
     if "metadata" in work.params:
         fields["metadata"] = merged_metadata(intent["metadata"], work.params["metadata"])
     return work.change(intent, None, **fields)
-
-
-def _wrong_state(intent: Json, verb: str) -> StripeError:
-    message = f"You cannot {verb} this PaymentIntent because it has a status of {intent['status']}."
-    return unexpected_state(message, "payment_intent_unexpected_state", payment_intent=intent)
 
 
 INTENT = "/v1/payment_intents/{intent}"

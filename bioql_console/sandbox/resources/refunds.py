@@ -51,7 +51,9 @@ def make(work: Work, given: Json) -> Json:
     """
     charge = charge_of(work, given)
     left = charge["amount"] - charge["amount_refunded"]
-    if not charge["paid"] or not left:
+    if not charge["paid"]:
+        raise StripeError(f"Charge {charge['id']} was not paid; there is nothing to refund.", param="charge")
+    if not left:
         message = f"Charge {charge['id']} has already been refunded."
         raise StripeError(message, code="charge_already_refunded")
     if charge["disputed"] and charge.get("_dispute_lost", True):
@@ -93,7 +95,15 @@ def refund_by_hand(work: Work, asked: Json) -> Json:
     amount: Any = asked.get("amount")
     if amount is not None and (not isinstance(amount, int) or isinstance(amount, bool) or amount < 1):
         raise ValueError("amount must be a positive number of cents")
-    return make(work, {"payment_intent": asked.get("payment_intent"), "amount": amount})
+    return make(work, {"payment_intent": intent_of(asked), "amount": amount})
+
+
+def intent_of(asked: Json) -> str:
+    """The payment that a hand at the controls means."""
+    intent = asked.get("payment_intent")
+    if not isinstance(intent, str):
+        raise ValueError("payment_intent must be the id of a payment")
+    return intent
 
 
 RESOURCE = Resource(
