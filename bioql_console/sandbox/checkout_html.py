@@ -31,6 +31,12 @@ button.other { background: transparent; color: var(--accent); margin-top: 8px; f
 table { width: 100%; border-collapse: collapse; } td { padding: 6px 0; } td:last-child { text-align: right; }
 a { color: var(--accent); }
 """
+DEBIT = """
+<button class="other" name="bank_debit" value="succeeds">Pay by bank debit</button>
+<button class="other" name="bank_debit" value="bounces">Pay by bank debit that bounces</button>"""
+HINT = """
+<p class="soft">4242 4242 4242 4242 pays · 4000 0000 0000 0002 is declined · 4000 0025 0000 3155 asks to confirm</p>
+"""
 
 
 @dataclass(frozen=True)
@@ -102,21 +108,24 @@ def _form(shown: Shown) -> str:
         return escape(shown.form.get(name, ""))
 
     problem = f'<p class="problem" role="alert">{escape(shown.problem)}</p>' if shown.problem else ""
-    return f"""<section><h2>Pay by card</h2>{problem}<form method="post">
+    methods = (shown.session or {})["payment_method_types"]
+    card = _card(escape(shown.title), value("exp")) if "card" in methods else ""
+    debit = DEBIT if "us_bank_account" in methods else ""
+    return f"""<section><h2>{"Pay by card" if card else "Pay by bank debit"}</h2>{problem}<form method="post">
 <label for="email">E-mail</label>
 <input id="email" name="email" type="email" autocomplete="email" value="{value("email")}">
-<label for="card_number">Card number</label>
+{card}{debit}</form>{HINT if card else ""}</section>"""
+
+
+def _card(title: str, exp: str) -> str:
+    return f"""<label for="card_number">Card number</label>
 <input id="card_number" name="card_number" inputmode="numeric" autocomplete="cc-number"
   placeholder="4242 4242 4242 4242">
 <div class="pair"><div><label for="exp">Expiry</label>
-<input id="exp" name="exp" autocomplete="cc-exp" placeholder="MM / YY" value="{value("exp")}"></div>
+<input id="exp" name="exp" autocomplete="cc-exp" placeholder="MM / YY" value="{exp}"></div>
 <div><label for="cvc">CVC</label>
 <input id="cvc" name="cvc" inputmode="numeric" autocomplete="cc-csc" placeholder="123"></div>
-</div><button id="pay">{escape(shown.title)}</button>
-<button class="other" name="bank_debit" value="succeeds">Pay by bank debit</button>
-<button class="other" name="bank_debit" value="bounces">Pay by bank debit that bounces</button></form>
-<p class="soft">4242 4242 4242 4242 pays · 4000 0000 0000 0002 is declined · 4000 0025 0000 3155 asks to confirm</p>
-</section>"""
+</div><button id="pay">{title}</button>"""
 
 
 def _question(shown: Shown) -> str:

@@ -1,12 +1,15 @@
 """The page a Checkout Session's `url` leads to: one plain form that works without JavaScript."""
 
+import base64
+import hashlib
+import re
 from collections.abc import Callable
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote
 
-from .checkout_html import Shown, page
+from .checkout_html import STYLE, Shown, page
 from .errors import Json, StripeError
 from .jobs import Jobs
-from .messages import Answer, Request
+from .messages import Answer, Request, web_url
 from .resources.cards import card_of
 from .resources.checkout_payments import NeedsConfirmation, pay_by_bank_debit, pay_by_card, refuse_confirmation
 from .store import Store
@@ -15,6 +18,9 @@ from .work import Work
 PREFIX = "/c/pay/"
 FIELDS = ("card_number", "exp", "cvc", "email", "bank_debit", "challenge")
 LONGEST_FIELD = 200
+STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+POLICY = f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; base-uri 'none'; frame-ancestors 'none'"
+SAFE_AUTHORITY = re.compile(r"[\w.:\[\]-]+")
 
 
 class CheckoutPage:
@@ -33,9 +39,9 @@ class CheckoutPage:
         if session is None:
             return _html(404, page(Shown("Page not found", "There is no such Checkout Session.")))
         if session["status"] != "open":
-            return _html(200 if request.method != "POST" else 409, page(_closed(session)), session)
+            return _html(200 if request.method != "POST" else 409, page(self._closed(session)), session)
         if request.method != "POST":
-            return _html(200, page(Shown.of(session)), session)
+            return _html(200, page(Shown.of(session, form={"email": self._email(session)})), session)
         return self._pay(request, session)
 
     def _pay(self, request: Request, session: Json) -> Answer:
@@ -48,8 +54,26 @@ class CheckoutPage:
                 return _html(200, page(Shown.of(session, form=form, asks=True)), session)
             except StripeError as error:
                 return _html(402, page(Shown.of(session, form=form, problem=str(error))), session)
-        target = paid["success_url"].replace("{CHECKOUT_SESSION_ID}", paid["id"])
-        return Answer(303, headers={"Location": target, "Cache-Control": "no-store"})
+        return Answer(303, headers={"Location": _way_back(paid), "Cache-Control": "no-store"})
+
+    def _email(self, session: Json) -> str:
+        """What the customer need not type again."""
+        customer = self._store.get("customer", session["customer"] or "") or {}
+        return str(session["customer_email"] or customer.get("email") or "")
+
+    def _closed(self, session: Json) -> Shown:
+        """What a page says that nobody can pay on any more."""
+        if session["status"] == "expired":
+            return Shown("This page has expired", "Ask for a new link; nothing was charged.", session["cancel_url"])
+        back = _way_back(session)
+        if session["payment_status"] == "paid":
+            return Shown("Already paid", "This payment was made. Nothing more is charged.", back)
+        intent = self._store.get("payment_intent", session["payment_intent"] or "") or {}
+        if intent.get("last_payment_error"):
+            return Shown(
+                "Payment failed", "The bank sent the debit back; nothing was charged. Ask for a new link.", back
+            )
+        return Shown("Payment on its way", "The bank debit is on its way; it takes a while to come in.", back)
 
 
 def _try(work: Work, session: Json, form: dict[str, str]) -> Json:
@@ -62,13 +86,10 @@ def _try(work: Work, session: Json, form: dict[str, str]) -> Json:
     return pay_by_card(work, session, card, email, confirmed=form["challenge"] == "confirmed")
 
 
-def _closed(session: Json) -> Shown:
-    if session["status"] == "expired":
-        return Shown("This page has expired", "Ask for a new link; nothing was charged.", back=session["cancel_url"])
-    if session["payment_status"] == "paid":
-        return Shown("Already paid", "This payment was made. Nothing more is charged.", back=session["success_url"])
-    words = "The bank debit is on its way; it takes a while to come in."
-    return Shown("Payment on its way", words, back=session["success_url"])
+def _way_back(session: Json) -> str:
+    """Where the customer goes after paying; headers hold ASCII only."""
+    target = str(session["success_url"]).replace("{CHECKOUT_SESSION_ID}", session["id"])
+    return quote(target, safe="%/?#[]@!$&'()*+,;=:~{}")
 
 
 def _form(body: bytes) -> dict[str, str]:
@@ -77,17 +98,18 @@ def _form(body: bytes) -> dict[str, str]:
 
 
 def _html(status: int, content: str, session: Json | None = None) -> Answer:
-    # Browsers check a form's redirect against this too, so it names where the customer is sent back to.
-    targets = "'self'"
-    for url in (session["success_url"], session["cancel_url"]) if session else ():
-        if url:
-            parts = urlsplit(url)
-            targets += f" {parts.scheme}://{parts.netloc}"
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; form-action {targets}; frame-ancestors 'none'"
     headers = {
-        "Content-Security-Policy": policy,
+        "Content-Security-Policy": f"{POLICY}; form-action {_targets(session)}",
         "Cache-Control": "no-store",
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
     }
     return Answer(status, content.encode(), "text/html; charset=utf-8", headers)
+
+
+def _targets(session: Json | None) -> str:
+    """Where the form may lead. Browsers check its redirect against this too, so it names the way back."""
+    parts = web_url(session["success_url"] or "") if session else None
+    if parts is None or not parts.netloc.isascii() or not SAFE_AUTHORITY.fullmatch(parts.netloc):
+        return "'self'"
+    return f"'self' {parts.scheme}://{parts.netloc}"

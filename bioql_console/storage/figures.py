@@ -10,6 +10,7 @@ from bioql_console.domain.outbox import MessageState
 from bioql_console.domain.overview import Figure, Figures
 from bioql_console.domain.webhooks import EventState
 from bioql_console.storage.receivables import Receivables
+from bioql_console.storage.statements import utc_day
 from bioql_console.storage.tables import balances, inbox, journal_entries, outbox, postings, usage, users
 
 DAYS = 30
@@ -47,7 +48,7 @@ class FiguresReader:
     def _owed_by_day(self, since: int) -> tuple[int, ...]:
         """What was owed at the end of each of the last days, oldest first."""
         changes = self._by_day(
-            select(_day(postings.c.effective_ms), func.sum(postings.c.micros)).where(
+            select(utc_day(postings.c.effective_ms), func.sum(postings.c.micros)).where(
                 postings.c.account == Account.RECEIVABLE.value, postings.c.effective_ms >= since
             ),
             postings.c.effective_ms,
@@ -67,7 +68,7 @@ class FiguresReader:
         )
         joined = postings.join(journal_entries, journal_entries.c.id == postings.c.entry_id)
         by_day = self._by_day(
-            select(_day(journal_entries.c.effective_ms), func.sum(postings.c.micros))
+            select(utc_day(journal_entries.c.effective_ms), func.sum(postings.c.micros))
             .select_from(joined)
             .where(*conditions),
             journal_entries.c.effective_ms,
@@ -77,7 +78,7 @@ class FiguresReader:
 
     def _shots(self, since: int) -> Figure:
         recent = (usage.c.at_ms >= since, usage.c.succeeded)
-        by_day = self._by_day(select(_day(usage.c.at_ms), func.sum(usage.c.shots)).where(*recent), usage.c.at_ms)
+        by_day = self._by_day(select(utc_day(usage.c.at_ms), func.sum(usage.c.shots)).where(*recent), usage.c.at_ms)
         backends = self._scalar(select(func.count(usage.c.backend.distinct())).where(*recent))
         return Figure(sum(by_day.values()), backends, _history(by_day, since))
 
@@ -85,14 +86,10 @@ class FiguresReader:
         return self._scalar(select(func.count()).select_from(outbox).where(outbox.c.state == state.value))
 
     def _by_day(self, statement: Any, at_ms: Any) -> dict[int, int]:
-        return {int(day): int(total) for day, total in self._connection.execute(statement.group_by(_day(at_ms)))}
+        return {int(day): int(total) for day, total in self._connection.execute(statement.group_by(utc_day(at_ms)))}
 
     def _scalar(self, statement: Any) -> int:
         return int(self._connection.execute(statement).scalar_one())
-
-
-def _day(at_ms: Any) -> Any:
-    return at_ms - at_ms % DAY_MS
 
 
 def _history(by_day: dict[int, int], since: int) -> tuple[int, ...]:

@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, literal_column
 from sqlalchemy.dialects import postgresql, sqlite
+
+from bioql_console.domain.ageing import DAY_MS
 
 
 def insert(connection: Connection, table: Table) -> Any:
@@ -15,3 +17,11 @@ def like_literal(text: str) -> str:
     r"""`text` as a LIKE pattern that finds it anywhere, with `\` as escape character."""
     escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
+
+
+def utc_day(at_ms: Any) -> Any:
+    """The start of a moment's UTC day, in ms.
+
+    The length of a day is written out, since PostgreSQL takes two parameters of one value for two different groups.
+    """
+    return at_ms - at_ms % literal_column(str(DAY_MS))

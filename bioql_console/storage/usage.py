@@ -4,11 +4,10 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, func, select
 
-from bioql_console.domain.ageing import DAY_MS
 from bioql_console.domain.money import MICROS_PER_CENT
 from bioql_console.domain.prices import Price, PriceList
 from bioql_console.domain.usage import DailyShots, Usage
-from bioql_console.storage.statements import insert
+from bioql_console.storage.statements import insert, utc_day
 from bioql_console.storage.tables import prices, usage
 
 
@@ -68,7 +67,7 @@ class UsageLog:
 
     def daily(self, since_ms: int, until_ms: int, user_id: int | None = None) -> list[DailyShots]:
         """Successful shots per UTC day and backend, in order; of one user or of all."""
-        day = usage.c.at_ms - usage.c.at_ms % DAY_MS
+        day = utc_day(usage.c.at_ms)
         statement = (
             select(day.label("day"), usage.c.backend, func.sum(usage.c.shots), func.sum(usage.c.cost_micros))
             .where(usage.c.at_ms >= since_ms, usage.c.at_ms < until_ms, usage.c.succeeded)
