@@ -93,7 +93,10 @@ def _way_back(session: Json) -> str:
 
 
 def _form(body: bytes) -> dict[str, str]:
-    given = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=50)
+    try:
+        given = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=50)
+    except ValueError:  # more fields than any browser would send of this form
+        given = {}
     return {name: given.get(name, [""])[-1].strip()[:LONGEST_FIELD] for name in FIELDS}
 
 

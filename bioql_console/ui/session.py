@@ -42,6 +42,7 @@ class Session(QObject):
         self._turn = asyncio.Lock()
         self._stop = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._wanted: Environment | None = None
         window.close_asked.connect(self._stop.set)
         window.environment_asked.connect(self._switch)
         window.retry_asked.connect(self._retry)
@@ -76,14 +77,21 @@ class Session(QObject):
             self._launcher = self._options.launcher()
         return self._launcher.open(environment)
 
-    async def switch(self, environment: Environment) -> None:
-        """Close what is open, remember the choice, open the other."""
-        if environment is not Environment.SANDBOX:
-            self.window.memory.put("outside_sandbox", environment.value)
-        await self.open(environment)
+    async def _switch_to_wanted(self) -> None:
+        """Close what is open, open what is wanted, and again if the operator changed their mind meanwhile."""
+        while self._wanted is not None:
+            environment, self._wanted = self._wanted, None
+            if self.console is not None and self.console.environment is environment:
+                continue
+            if environment is not Environment.SANDBOX:
+                self.window.memory.put("outside_sandbox", environment.value)
+            await self.open(environment)
+            await self._remember(environment)
+
+    async def _remember(self, environment: Environment) -> None:
+        """Start there next time. Dev mode is the Sandbox with everything on; neither is had without the other."""
         console = self.console
         if console is not None:
-            # Dev mode is the Sandbox with everything on; neither is had without the other.
             dev_mode = environment is Environment.SANDBOX
             chosen = replace(console.settings(), environment=environment.value, dev_mode=dev_mode)
             await self._opening.run(console.save_settings, chosen)
@@ -96,9 +104,10 @@ class Session(QObject):
 
     async def close(self) -> None:
         """Close everything, last opened first."""
-        for task in self._tasks:
-            task.cancel()
         self.window.hide()
+        self._wanted = None
+        # A console that is just being opened can't be called back; it is waited for and closed.
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         async with self._turn:
             await self._close_console()
         if self._launcher is not None:
@@ -110,13 +119,20 @@ class Session(QObject):
 
     @Slot(str)
     def _switch(self, name: str) -> None:
-        environment = Environment(name)
-        if self.console is None or self.console.environment is not environment:
-            self._begin(self.switch(environment))
+        self._wanted = Environment(name)
+        if not self.switching:
+            self._begin(self._switch_to_wanted())
+
+    @property
+    def switching(self) -> bool:
+        """Whether an environment is being opened or closed."""
+        return bool(self._tasks)
 
     @Slot()
     def _retry(self) -> None:
-        self._begin(self.open(self.window.environment))
+        self._wanted = self.window.environment
+        if not self.switching:
+            self._begin(self._switch_to_wanted())
 
     def _begin(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -1,58 +1,12 @@
 """Webhooks are signed as Stripe signs them, and come again until they are accepted."""
 
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from pathlib import Path
 
-import pytest
 import stripe
 
-from tests.sandbox.conftest import Running
+from tests.sandbox.conftest import Running, serving
+from tests.sandbox.receivers import Receiver
 from tests.waiting import wait_until
-
-
-class Receiver(ThreadingHTTPServer):
-    """Takes webhooks; refuses the first `refusals` of them."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Take)
-        self.taken: list[tuple[bytes, str]] = []
-        self.refusals = 0
-        self.lock = threading.Lock()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/hook"
-
-
-class Take(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        with self.server.lock:
-            refuse = self.server.refusals > 0
-            self.server.refusals -= refuse
-            if not refuse:
-                self.server.taken.append((body, self.headers["Stripe-Signature"]))
-        self.send_response(500 if refuse else 200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: Any) -> None:
-        """Keep quiet."""
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    made = Receiver()
-    thread = threading.Thread(target=made.serve_forever, daemon=True)
-    thread.start()
-    yield made
-    made.shutdown()
-    made.server_close()
-    thread.join(5)
 
 
 def test_events_are_signed_so_that_stripes_own_check_accepts_them(running: Running, receiver: Receiver) -> None:
@@ -95,3 +49,41 @@ def test_endpoints_get_their_own_secret_and_only_what_they_want(running: Running
     running.api.webhook_endpoints.delete(endpoint.id)
     away = running.raw.post("/v1/webhook_endpoints", data={"url": "https://elsewhere.example", "enabled_events[]": "*"})
     assert away.status_code == 400
+
+
+def test_duplicates_are_the_same_event_signed_again(running: Running, receiver: Receiver) -> None:
+    running.sandbox.set_webhook_url(receiver.url)
+    running.control("delivery", duplicate=2)
+    running.api.customers.create({"name": "A"})
+    wait_until(lambda: len(receiver.taken) == 3)
+    assert len({event["id"] for event in receiver.verified(running.sandbox.webhook_secret)}) == 1
+
+
+def test_what_was_not_delivered_comes_after_a_restart(tmp_path: Path, receiver: Receiver) -> None:
+    with serving(tmp_path / "stripe.db") as before:
+        before.sandbox.set_webhook_url("http://127.0.0.1:9/nobody-listens")
+        customer = before.api.customers.create({"name": "A"}).id
+        wait_until(lambda: before.control_get("deliveries")["data"][0]["tries"])
+    with serving(tmp_path / "stripe.db") as after:
+        after.sandbox.set_webhook_url(receiver.url)
+        wait_until(lambda: receiver.taken, 10)
+        event = receiver.verified(after.sandbox.webhook_secret)[0]
+    assert (event["type"], event["data"]["object"]["id"]) == ("customer.created", customer)
+
+
+def test_missed_events_can_be_found_and_sent_again(running: Running, receiver: Receiver) -> None:
+    running.sandbox.set_webhook_url(receiver.url)
+    running.api.products.create({"name": "delivered"})
+    wait_until(lambda: not running.events(delivery_success=False))
+    running.control("delivery", paused=True)
+    running.api.customers.create({"name": "missed"})
+    missed = running.events(delivery_success=False)
+    assert [(event["type"], event["pending_webhooks"]) for event in missed] == [("customer.created", 1)]
+    assert [event["type"] for event in running.events(delivery_success=True)] == ["product.created"]
+    running.control("delivery", paused=False)
+    wait_until(lambda: len(receiver.taken) == 2)
+    again = running.raw.post(f"/v1/events/{missed[0]['id']}/retry", data={"for_stripecli": "true"})
+    assert again.status_code == 200
+    wait_until(lambda: len(receiver.taken) == 3)
+    ids = [event["id"] for event in receiver.verified(running.sandbox.webhook_secret)]
+    assert ids[1] == ids[2] == missed[0]["id"]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
+from shiboken6 import isValid
 
 from bioql_console.ui.theme import mono_font
 from bioql_console.ui.widgets.buttons import CopyButton, button
@@ -79,9 +80,10 @@ class Asked(QDialog):
         try:
             return await answer
         finally:
-            # Also when whoever asked is cancelled: no dialog stays behind.
-            self.hide()
-            self.deleteLater()
+            # Also when whoever asked is cancelled: no dialog stays behind. It may have gone with its page already.
+            if isValid(self):
+                self.hide()
+                self.deleteLater()
 
 
 class PlanDialog(Asked):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from PySide6.QtWidgets import QDialog, QFileDialog, QWidget
+from shiboken6 import isValid
 
 
 async def ask_where(parent: QWidget, title: str, name: str, kind: str) -> Path | None:
@@ -25,5 +26,6 @@ async def ask_where(parent: QWidget, title: str, name: str, kind: str) -> Path |
         chosen = dialog.selectedFiles()
         return Path(chosen[0]) if accepted and chosen else None
     finally:
-        dialog.hide()
-        dialog.deleteLater()
+        if isValid(dialog):  # it may have gone with its page already
+            dialog.hide()
+            dialog.deleteLater()

@@ -1,0 +1,131 @@
+"""The window opens, is closed at any moment, and never leaves anything behind."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from bioql_console.domain.environment import Environment
+from bioql_console.gui import start_options
+from bioql_console.gui_options import GuiOptions
+from bioql_console.services.instance_lock import InstanceLock
+from bioql_console.settings import Settings, save
+from bioql_console.ui.session import Session, catch_bugs
+from bioql_console.ui.start import make_window
+from bioql_console.ui.widgets.dialogs import BugDialog
+from tests.stories.windows import open_window
+
+
+def a_session(data_dir: Path) -> Session:
+    save(replace(Settings(), port=0), data_dir)
+    options = start_options(GuiOptions(data_dir, "sandbox"))
+    application = QApplication.instance()
+    assert isinstance(application, QApplication)
+    window = make_window(application, options)
+    window.show()
+    return Session(window, options)
+
+
+def ours_alive() -> set[str]:
+    return {thread.name for thread in threading.enumerate() if thread.name.startswith(("inbox", "applier", "outbox"))}
+
+
+async def test_closing_frees_the_folder_and_ends_every_thread(data_dir: Path, until: Callable[..., Any]) -> None:
+    session = a_session(data_dir)
+    running = asyncio.create_task(session.run())
+    await until(lambda: session.console is not None)
+    assert ours_alive()
+    session.window.close()
+    await running
+    assert not session.window.isVisible()
+    assert not ours_alive()
+    with InstanceLock(data_dir, "test"):
+        pass
+
+
+async def test_closing_while_it_opens_waits_for_the_end_and_leaves_nothing(
+    data_dir: Path, until: Callable[..., Any]
+) -> None:
+    session = a_session(data_dir)
+    running = asyncio.create_task(session.run())
+    await asyncio.sleep(0)
+    session.window.close()
+    await running
+    assert not ours_alive()
+    with InstanceLock(data_dir, "test"):
+        pass
+
+
+async def test_closing_in_the_middle_of_a_switch_leaves_nothing(data_dir: Path) -> None:
+    async with open_window(data_dir, users=2) as desk:
+        desk.window.environment_asked.emit("test")
+        await asyncio.sleep(0)
+        assert desk.session.switching
+    assert not ours_alive()
+    with InstanceLock(data_dir, "test"):
+        pass
+
+
+async def test_closing_with_a_dialog_open(data_dir: Path, until: Callable[..., Any]) -> None:
+    async with open_window(data_dir, users=2) as desk:
+        await desk.hand.open_page("users")
+        await desk.hand.click(desk.page("users").register)
+        await desk.hand.until(desk.hand.dialogs, "the dialog is open")
+    assert not ours_alive()
+
+
+@pytest.mark.deadline(40)
+async def test_changing_ones_mind_quickly_ends_where_one_wanted(data_dir: Path, until: Callable[..., Any]) -> None:
+    async with open_window(data_dir, users=2) as desk:
+        for names in (("test", "live", "sandbox"), ("test", "sandbox", "test")):
+            for name in names:
+                desk.window.environment_asked.emit(name)
+                await asyncio.sleep(0)
+            await desk.hand.until(lambda: not desk.session.switching, "it has come to rest")
+            assert desk.console.environment is Environment(names[-1])
+            assert desk.window.bar.environment.text().startswith(names[-1].upper())
+
+
+@pytest.mark.expected_logs("Unexpected failure")
+async def test_a_bug_is_shown_with_a_report_and_the_window_goes_on(
+    data_dir: Path, qloop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    async with open_window(data_dir, users=2) as desk:
+        catch_bugs(qloop, desk.session)
+
+        async def stumble() -> None:
+            raise ZeroDivisionError("with sk_test_KeyInABugOfTests in it")
+
+        await desk.hand.open_page("users")
+        desk.page("users").model.act(stumble)
+        await desk.hand.until(lambda: any(isinstance(d, BugDialog) for d in desk.hand.dialogs()), "the bug is shown")
+        dialog = desk.hand.dialogs()[0]
+        assert "ZeroDivisionError" in dialog.report.toPlainText()
+        assert "KeyInABugOfTests" not in dialog.report.toPlainText()
+        await desk.hand.click(dialog.accept_button)
+        panel = await desk.show_jane()
+        assert panel.owed.text() == "$350.00"
+        qloop.set_exception_handler(None)
+
+
+async def test_server_that_dies_is_seen_and_said(data_dir: Path) -> None:
+    async with open_window(data_dir, users=2) as desk:
+        sign = desk.window.status.signs["server"]
+        await desk.hand.until(lambda: "healthy" in sign.text(), "the server is healthy")
+        await desk.console.workers.probe.run(desk.console.server.stop)
+        desk.window.vitals.look()  # type: ignore[union-attr]
+        await desk.hand.until(lambda: "not reachable" in sign.text(), "the status bar says so")
+        sign.click()
+        popover = desk.window.status.popover
+        assert popover is not None
+        assert "No server answers" in popover.words.text()
+        popover.hide()
