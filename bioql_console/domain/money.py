@@ -72,6 +72,8 @@ def micros_from_json(value: object) -> int:
     try:
         # str() of a float gives its shortest exact form, so 0.1 stays 0.1.
         number = Decimal(str(value))
+        if not number.is_finite():
+            raise ValueError("amount must be a finite number")
         # 1e999999999 is a short text and a giant integer.
         if number.adjusted() > MOST_DIGITS:
             raise ValueError("amount is too large")

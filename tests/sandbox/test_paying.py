@@ -182,11 +182,18 @@ def test_pages_are_closed_to_everything_foreign(running: Running) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["nonsense", "javascript:alert(1)", "http://[::1", "http://a\r\nX-Evil: 1", "http:///nowhere", "http://a b/"]
+    "url",
+    [
+        "nonsense",
+        "javascript:alert(1)",
+        "http://[::1",
+        "http://a\r\nX-Evil: 1",
+        "http:///nowhere",
+        "http://a b/",
+        "http://a;script-src",
+    ],
 )
 def test_links_back_must_be_addresses(running: Running, url: str) -> None:
     for name in ("success_url", "cancel_url"):
         error = refused(lambda name=name: console_session(running, **{name: url}))
         assert (error.code, error.param) == ("url_invalid", name)
-    sly = console_session(running, success_url="http://a.example;script-src%20*/ü") if url == "nonsense" else None
-    assert sly is None or sly.url
