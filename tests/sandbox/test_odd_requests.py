@@ -129,7 +129,7 @@ def test_sessions_that_make_no_sense(running: Running) -> None:
     assert refused(sessions(running, customer="cus_a", customer_email="a@b")).param == "customer"
     assert refused(sessions(running, client_reference_id="r" * 201)).param == "client_reference_id"
     assert refused(sessions(running, cents=49)).code == "amount_too_small"
-    unknown = refused(sessions(running, payment_intent_data={"metdata": {}}))
+    unknown = refused(sessions(running, payment_intent_data={"metdata": {"a": "b"}}))
     assert (unknown.code, unknown.param) == ("parameter_unknown", "payment_intent_data[metdata]")
     gone = running.api.customers.create({"name": "A"}).id
     running.api.customers.delete(gone)

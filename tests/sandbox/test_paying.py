@@ -195,5 +195,5 @@ def test_pages_are_closed_to_everything_foreign(running: Running) -> None:
 )
 def test_links_back_must_be_addresses(running: Running, url: str) -> None:
     for name in ("success_url", "cancel_url"):
-        error = refused(lambda name=name: console_session(running, **{name: url}))
+        error = refused(lambda name=name: console_session(running, 35_000, **{name: url}))
         assert (error.code, error.param) == ("url_invalid", name)

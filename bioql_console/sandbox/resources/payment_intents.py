@@ -147,7 +147,6 @@ def process(work: Work, intent: Json, method: Json) -> Json:
         "payment_intent.processing",
         latest_charge=charge["id"],
         payment_method=method["id"],
-        processing={"type": "us_bank_account"},
         status="processing",
     )
 
