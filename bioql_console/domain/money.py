@@ -1,7 +1,7 @@
 """Amounts of money: integers of micros (10⁻⁶ of a currency unit), never floats."""
 
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, Inexact, InvalidOperation, localcontext
 
 MICROS_PER_UNIT = 1_000_000
 MICROS_PER_CENT = 10_000
@@ -75,10 +75,15 @@ def micros_from_json(value: object) -> int:
         if not number.is_finite():
             raise ValueError("amount must be a finite number")
         # 1e999999999 is a short text and a giant integer.
-        if number.adjusted() > MOST_DIGITS:
+        if number.adjusted() >= MOST_DIGITS:
             raise ValueError("amount is too large")
-        micros = number * MICROS_PER_UNIT
+        with localcontext() as context:
+            # Otherwise digits beyond the 28th would be rounded away unseen.
+            context.traps[Inexact] = True
+            micros = number * MICROS_PER_UNIT
         whole = int(micros)
+    except Inexact as error:
+        raise ValueError("amount is finer than a millionth of a dollar") from error
     except (InvalidOperation, OverflowError) as error:
         raise ValueError("amount must be a finite number") from error
     if whole != micros:

@@ -63,7 +63,7 @@ def month_invoices(
     user_id: int, months: Sequence[MonthCharges], owed_micros: int, now_ms: int, terms_days: int
 ) -> list[MonthInvoice]:
     """Months, newest first, with what is still open of each. Payments settle the oldest month first."""
-    remaining = owed_micros
+    remaining = max(0, owed_micros)
     invoices = []
     for month in sorted(months, key=lambda charges: charges.month, reverse=True):
         still_open = min(remaining, month.charged_micros)

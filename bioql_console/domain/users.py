@@ -12,6 +12,8 @@ KEY_PREFIX = "bioql_"
 DEV_KEY_PREFIX = "bioql_dev_"
 EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
 LONGEST_NAME = 200
+# A hint of 14 characters must leave enough unsaid; keys that were brought in may be short.
+SHORTEST_HINTED = 22
 LONGEST_EMAIL = 254
 
 
@@ -33,7 +35,8 @@ class ApiKey:
 
     @classmethod
     def of(cls, key: str) -> "ApiKey":
-        return cls(hash_key(key), f"{key[:10]}…{key[-4:]}")
+        shown = f"{key[:10]}…{key[-4:]}" if len(key) >= SHORTEST_HINTED else "…"
+        return cls(hash_key(key), shown)
 
 
 def new_api_key() -> str:
@@ -84,13 +87,18 @@ class NewUser:
     stripe_subscription_id: str | None = None
 
 
+def storable(text: str) -> bool:
+    """Whether a database takes the text: no null byte, no half of a surrogate pair (JSON lets both through)."""
+    return "\x00" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
 def clean_name(name: object) -> str:
     """The trimmed name.
 
     Raises:
         ValueError: empty, too long or not text.
     """
-    if not isinstance(name, str) or not name.strip() or len(name) > LONGEST_NAME or "\x00" in name:
+    if not isinstance(name, str) or not name.strip() or len(name) > LONGEST_NAME or not storable(name):
         raise ValueError(f"name must be 1–{LONGEST_NAME} characters of text")
     return name.strip()
 
@@ -101,7 +109,7 @@ def clean_email(email: object) -> str:
     Raises:
         ValueError: not an e-mail address.
     """
-    if not isinstance(email, str) or len(email) > LONGEST_EMAIL or "\x00" in email:
+    if not isinstance(email, str) or len(email) > LONGEST_EMAIL or not storable(email):
         raise ValueError("email must be an e-mail address")
     email = email.strip().lower()
     if not EMAIL.fullmatch(email):

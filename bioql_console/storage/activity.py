@@ -6,7 +6,7 @@ from sqlalchemy import Connection, or_, select, text
 
 from bioql_console.domain.activity import Activity, link
 from bioql_console.domain.paging import ActivityQuery, Cursor, Page
-from bioql_console.storage.statements import like_literal
+from bioql_console.storage.statements import like_literal, search_term
 from bioql_console.storage.tables import activity
 
 # Any fixed number: it names the lock under which PostgreSQL lets one writer extend the chain at a time.
@@ -44,8 +44,8 @@ class ActivityLog:
     def page(self, query: ActivityQuery, after: Cursor | None, limit: int) -> Page[Activity]:
         """Newest first."""
         statement = select(activity).order_by(activity.c.id.desc()).limit(limit + 1)
-        if query.text.strip():
-            pattern = like_literal(query.text.strip())
+        if term := search_term(query.text):
+            pattern = like_literal(term)
             columns = (activity.c.operator, activity.c.action, activity.c.subject, activity.c.reason)
             statement = statement.where(or_(*(column.ilike(pattern, escape="\\") for column in columns)))
         if after is not None:

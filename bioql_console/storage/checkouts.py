@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, Connection, Row, or_, select, update
 
 from bioql_console.domain.checkout import CheckoutLink, CheckoutState
 from bioql_console.domain.paging import CheckoutQuery, Cursor, Page
-from bioql_console.storage.statements import like_literal
+from bioql_console.storage.statements import like_literal, search_term
 from bioql_console.storage.tables import checkouts, users
 
 
@@ -31,16 +31,19 @@ class Checkouts:
         )
 
     def opened(self, reference: str, session_id: str, url: str, expires_ms: int) -> None:
-        """Stripe answered. An event may have been faster; its state stays."""
+        """Stripe answered. An event may have been faster; its state stays, and a closed link gets no address."""
         self._connection.execute(
             update(checkouts)
             .where(checkouts.c.reference == reference)
-            .values(session_id=session_id, url=url, expires_ms=expires_ms)
+            .values(session_id=session_id, expires_ms=expires_ms)
         )
         self._connection.execute(
             update(checkouts)
-            .where(checkouts.c.reference == reference, checkouts.c.state == CheckoutState.CREATING.value)
-            .values(state=CheckoutState.OPEN.value)
+            .where(
+                checkouts.c.reference == reference,
+                checkouts.c.state.in_((CheckoutState.CREATING.value, CheckoutState.OPEN.value)),
+            )
+            .values(state=CheckoutState.OPEN.value, url=url)
         )
 
     def set_state(
@@ -84,8 +87,8 @@ class Checkouts:
             statement = statement.where(checkouts.c.state.in_(query.states))
         if query.user_id is not None:
             statement = statement.where(checkouts.c.user_id == query.user_id)
-        if query.text.strip():
-            pattern = like_literal(query.text.strip())
+        if term := search_term(query.text):
+            pattern = like_literal(term)
             columns = (users.c.name, checkouts.c.session_id, checkouts.c.payment_intent)
             statement = statement.where(or_(*(column.ilike(pattern, escape="\\") for column in columns)))
         if after is not None:

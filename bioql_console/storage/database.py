@@ -3,11 +3,11 @@
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from bioql_console.domain.errors import OperatorError
@@ -58,6 +58,8 @@ class Database:
             _prepare_file(self.path)
         with explained(self.words):
             migrate.upgrade(self._engine, self.path, backups, self._now_ms())
+            if self.path is not None:
+                _write_ahead(self._engine)
 
     def open_existing(self) -> None:
         """For commands that only read: the database must be there and of this version.
@@ -71,12 +73,14 @@ class Database:
                 fix="Start the console or `serve` once, or name another --data-dir.",
                 code="db.absent",
             )
+        if self.path is not None:
+            _refuse_empty(self.path)
         with explained(self.words):
             migrate.require_current(self._engine)
 
     @contextmanager
     def read(self) -> Iterator[UnitOfWork]:
-        """A consistent snapshot; waits for no writer."""
+        """A consistent snapshot; waits for no writer, and can't write."""
         with self._transaction(write=False) as connection:
             yield UnitOfWork(connection, self._now_ms)
 
@@ -89,7 +93,11 @@ class Database:
     @contextmanager
     def _transaction(self, *, write: bool) -> Iterator[Connection]:
         with explained(self.words), self._engine.connect() as connection:
-            yield connection.execution_options(bioql_write=write)
+            connection.execution_options(bioql_write=write)
+            if not write and not self._is_sqlite:
+                # Else every statement would see a later state than the one before it.
+                connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            yield connection
 
     def close(self) -> None:
         self._engine.dispose()
@@ -106,10 +114,10 @@ def _engine(url: str) -> Engine:
 
 def _on_sqlite_connect(raw: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
     # The driver's own transactions start late and leave DDL outside; we begin ourselves.
+    # Nothing here writes to the file: it may turn out to be somebody else's.
     raw.isolation_level = None
     cursor = raw.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-    cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
@@ -117,19 +125,22 @@ def _on_sqlite_connect(raw: sqlite3.Connection, _entry: ConnectionPoolEntry) -> 
 
 def _on_sqlite_begin(connection: Connection) -> None:
     write = connection.get_execution_options().get("bioql_write", False)
+    connection.exec_driver_sql(f"PRAGMA query_only = {int(not write)}")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _write_ahead(engine: Engine) -> None:
+    """Let readers and the writer work side by side. The file remembers; a restored copy may not."""
+    with closing(engine.raw_connection()) as raw, closing(raw.cursor()) as cursor:
+        cursor.execute("PRAGMA query_only = 0")
+        cursor.execute("PRAGMA journal_mode = WAL")
 
 
 def _prepare_file(path: Path) -> None:
     """Make a new file private from its first byte; refuse what is no database instead of writing over it."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.exists():
-        if path.stat().st_size == 0:
-            raise OperatorError(
-                f"{path.name} is empty: it was cut off or never finished.",
-                fix="Restore the newest copy from the backups folder, or delete the empty file to start afresh.",
-                code="db.empty",
-            )
+        _refuse_empty(path)
         return
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -144,6 +155,15 @@ def _prepare_file(path: Path) -> None:
             fix="Check that the folder exists, is yours and has space, or choose another --data-dir.",
             code="db.cannot_create",
         ) from error
+
+
+def _refuse_empty(path: Path) -> None:
+    if path.stat().st_size == 0:
+        raise OperatorError(
+            f"{path.name} is empty: it was cut off or never finished.",
+            fix="Restore the newest copy from the backups folder, or delete the empty file to start afresh.",
+            code="db.empty",
+        )
 
 
 _KNOWN = (
@@ -163,6 +183,9 @@ def explained(words: str) -> Iterator[None]:
     """Turn what the world did to the database into an OperatorError; anything else is a bug and passes."""
     try:
         yield
+    except (IntegrityError, DataError, ProgrammingError):
+        # Our own mistakes. Their texts quote rows, so a name with "full" in it must not read as a full disk.
+        raise
     except DBAPIError as error:
         text = str(error.orig).lower()
         for part, code, what, fix in _KNOWN:

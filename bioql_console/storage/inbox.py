@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Row, func, or_, select, update
 
 from bioql_console.domain.paging import Cursor, EventQuery, Page
 from bioql_console.domain.webhooks import EventSource, EventState, InboxEvent, Outcome, ReceivedEvent
-from bioql_console.storage.statements import insert, like_literal
+from bioql_console.storage.statements import insert, like_literal, search_term
 from bioql_console.storage.tables import inbox, users
 
 
@@ -99,8 +99,8 @@ class Inbox:
             statement = statement.where(
                 or_(*(inbox.c.type.startswith(start, autoescape=True) for start in query.types))
             )
-        if query.text.strip():
-            pattern = like_literal(query.text.strip())
+        if term := search_term(query.text):
+            pattern = like_literal(term)
             columns = (inbox.c.event_id, inbox.c.type, inbox.c.object_id, users.c.name)
             statement = statement.where(or_(*(column.ilike(pattern, escape="\\") for column in columns)))
         if after is not None:
@@ -114,7 +114,7 @@ class Inbox:
         return {EventState(state): count for state, count in rows}
 
     def last_received_ms(self) -> int | None:
-        return self._connection.execute(select(func.max(inbox.c.received_ms))).scalar()
+        return self._connection.execute(select(inbox.c.received_ms).order_by(inbox.c.sequence.desc()).limit(1)).scalar()
 
 
 def _received(row: Row[tuple[object, ...]]) -> ReceivedEvent:

@@ -21,14 +21,15 @@ class Ledger:
         self._now_ms = now_ms
 
     def balance(self, user_id: int) -> Balance:
-        """The user's balance, locked until the transaction ends.
+        """The user's balance; in a write transaction locked until its end.
 
         Raises:
             LookupError: no such user.
         """
-        row = self._connection.execute(
-            select(balances).where(balances.c.user_id == user_id).with_for_update()
-        ).one_or_none()
+        statement = select(balances).where(balances.c.user_id == user_id)
+        if self._connection.get_execution_options().get("bioql_write"):
+            statement = statement.with_for_update()
+        row = self._connection.execute(statement).one_or_none()
         if row is None:
             raise LookupError(f"user {user_id} has no balance")
         return Balance(row.receivable_micros, row.credit_micros, row.version)
@@ -134,7 +135,12 @@ class Ledger:
         rows = self._connection.execute(
             select(postings)
             .join(journal_entries, journal_entries.c.id == postings.c.entry_id)
-            .where(journal_entries.c.source_type == source_type, journal_entries.c.source_id == source_id)
+            .where(
+                # All kinds, named so that the unique index is found by its first column.
+                journal_entries.c.kind.in_([kind.value for kind in EntryKind]),
+                journal_entries.c.source_type == source_type,
+                journal_entries.c.source_id == source_id,
+            )
             .order_by(postings.c.id)
         )
         return [Posting(Account(row.account), row.micros, row.user_id) for row in rows]
@@ -150,7 +156,8 @@ class Ledger:
             .where(
                 journal_entries.c.kind == kind.value,
                 journal_entries.c.source_type == source_type,
-                journal_entries.c.source_id.startswith(source_prefix, autoescape=True),
+                # Not LIKE: on SQLite it takes "ch_A" for "ch_a", and Stripe's ids tell them apart.
+                func.substr(journal_entries.c.source_id, 1, len(source_prefix)) == source_prefix,
                 postings.c.account == account.value,
             )
         ).scalar_one()

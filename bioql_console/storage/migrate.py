@@ -9,7 +9,9 @@ from sqlalchemy import Connection, Engine, inspect, text
 from bioql_console.domain.errors import OperatorError
 
 # The newest migration, repeated here so that an up-to-date database starts without importing Alembic (0.3 s).
-HEAD = "0001"
+HEAD = "0002"
+# Any fixed number: it names the lock under which PostgreSQL lets one process at a time make or change the schema.
+MIGRATION_LOCK = 7_303_002
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -28,7 +30,9 @@ def upgrade(engine: Engine, path: Path | None, backups: Path, now_ms: int) -> No
         if path is not None:
             _back_up(path, backups, current, now_ms)
     with engine.connect().execution_options(bioql_write=True) as connection:
-        # Another process may have been faster; the write lock makes sure of it.
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        # Another process may have been faster; the lock makes sure of it.
         if _revision(connection) != HEAD:
             _run(connection)
         connection.commit()

@@ -44,11 +44,11 @@ class Outbox:
         )
 
     def due(self, at_ms: int, limit: int) -> list[Message]:
-        """Waiting messages whose time has come, oldest first."""
+        """Waiting messages whose time has come: new ones in their order, then those that failed before."""
         rows = self._connection.execute(
             select(outbox)
             .where(outbox.c.state == MessageState.WAITING.value, outbox.c.next_attempt_ms <= at_ms)
-            .order_by(outbox.c.id)
+            .order_by(outbox.c.next_attempt_ms, outbox.c.id)
             .limit(limit)
         )
         return [_message(row) for row in rows]

@@ -57,7 +57,7 @@ class Receivables:
             select(per_user, users.c.name, users.c.stripe_customer_id, open_links.c.expires_ms)
             .join(users, users.c.id == per_user.c.user_id)
             .outerjoin(open_links, open_links.c.user_id == per_user.c.user_id)
-            .order_by(users.c.name, users.c.id)
+            .order_by(func.lower(users.c.name), users.c.id)
         )
         return [
             AgedBalance(

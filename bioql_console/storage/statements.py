@@ -6,11 +6,17 @@ from sqlalchemy import Connection, Table, literal_column
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bioql_console.domain.ageing import DAY_MS
+from bioql_console.domain.users import storable
 
 
 def insert(connection: Connection, table: Table) -> Any:
     """An INSERT that knows ON CONFLICT. Typed loosely because the two dialects share no base for it."""
     return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+
+
+def search_term(text: str) -> str:
+    """What of a text can be looked for: without what no database takes (null bytes, halves of letters)."""
+    return "".join(letter for letter in text if storable(letter)).strip()
 
 
 def like_literal(text: str) -> str:

@@ -51,11 +51,10 @@ users = Table(
     Column("created_ms", BigInteger, nullable=False),
     Column("last_used_ms", BigInteger),
     Column("version", Integer, nullable=False, server_default=text("1")),
-    Index("ix_users_name", "name", "id"),
     Index("ix_users_plan", "plan", "id"),
     Index("ix_users_created_ms", "created_ms", "id"),
 )
-# Two more indexes, on expressions, exist only in the migration: SQLite can't reflect those for comparison.
+# Three more indexes, on expressions, exist only in the migrations: SQLite can't reflect those for comparison.
 
 journal_entries = Table(
     "journal_entries",

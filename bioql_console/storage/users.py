@@ -19,14 +19,15 @@ from sqlalchemy import (
 from bioql_console.domain.ledger import Balance
 from bioql_console.domain.paging import Cursor, Page, UserQuery
 from bioql_console.domain.users import ApiKey, NewUser, Plan, User
-from bioql_console.storage.statements import insert, like_literal
+from bioql_console.storage.statements import insert, like_literal, search_term
 from bioql_console.storage.tables import balances, users
 
 # Beyond this many hits a term is common, and walking the sort order finds a page sooner than the search index.
 COMMON_TERM = 2_000
 
 SORT_KEYS: dict[str, ColumnElement[str] | ColumnElement[int]] = {
-    "name": users.c.name,
+    # Without case: SQLite folds A–Z only, PostgreSQL every letter.
+    "name": func.lower(users.c.name),
     "email": users.c.email,
     "plan": users.c.plan,
     "created": users.c.created_ms,
@@ -107,8 +108,7 @@ class Users:
 
     def _conditions(self, query: UserQuery) -> list[ColumnElement[bool]]:
         conditions: list[ColumnElement[bool]] = []
-        # SQLite's full-text search stumbles over null bytes, which no name has.
-        if term := query.text.replace("\x00", "").strip():
+        if term := search_term(query.text):
             conditions.append(self._matches(term))
         if query.owes:
             conditions.append(balances.c.receivable_micros > 0)

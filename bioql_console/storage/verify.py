@@ -25,10 +25,12 @@ class Verifier:
         differences = [
             *self._unbalanced_entries(),
             *self._lonely_entries(),
+            *self._misdated_postings(),
             *self._wrong_balances(),
             *self._debt_and_credit(),
             *self._missing_balances(),
             *self._usage_without_entry(),
+            *self._usage_of_another(),
             *self._payments_not_posted(),
             *self._broken_chain(),
             *self._file_damage(),
@@ -59,6 +61,18 @@ class Verifier:
             .having(func.count(postings.c.id) < 2)
         )
         return [Difference(f"Entry {row.id} has fewer than two postings.", RESTORE) for row in rows]
+
+    def _misdated_postings(self) -> list[Difference]:
+        """Postings repeat their entry's time, by which debts are aged."""
+        rows = self._connection.execute(
+            select(postings.c.id, postings.c.entry_id, postings.c.user_id)
+            .join(journal_entries, journal_entries.c.id == postings.c.entry_id)
+            .where(postings.c.effective_ms != journal_entries.c.effective_ms)
+        )
+        return [
+            Difference(f"Posting {row.id} has another time than its entry {row.entry_id}.", RESTORE, row.user_id)
+            for row in rows
+        ]
 
     def _wrong_balances(self) -> list[Difference]:
         def posted(account: Account) -> Any:
@@ -137,6 +151,25 @@ class Verifier:
             for row in rows
         ]
 
+    def _usage_of_another(self) -> list[Difference]:
+        rows = self._connection.execute(
+            select(usage.c.usage_id, usage.c.user_id, postings.c.user_id.label("charged"))
+            .join(
+                journal_entries,
+                and_(
+                    journal_entries.c.kind == EntryKind.USAGE.value,
+                    journal_entries.c.source_type == "usage",
+                    journal_entries.c.source_id == usage.c.usage_id,
+                ),
+            )
+            .join(postings, postings.c.entry_id == journal_entries.c.id)
+            .where(postings.c.user_id != usage.c.user_id)
+        )
+        return [
+            Difference(f"Usage {row.usage_id} of user {row.user_id} was charged to user {row.charged}.", RESTORE)
+            for row in rows
+        ]
+
     def _payments_not_posted(self) -> list[Difference]:
         """Applied events about money must have left an entry for their payment."""
         rows = self._connection.execute(
@@ -144,7 +177,9 @@ class Verifier:
             .outerjoin(
                 journal_entries,
                 and_(
-                    journal_entries.c.source_type == "payment_intent", journal_entries.c.source_id == inbox.c.object_id
+                    journal_entries.c.kind == EntryKind.PAYMENT.value,
+                    journal_entries.c.source_type == "payment_intent",
+                    journal_entries.c.source_id == inbox.c.object_id,
                 ),
             )
             .where(

@@ -102,16 +102,16 @@ def test_an_older_schema_is_copied_before_it_is_upgraded(tmp_path: Path, monkeyp
     database = at(path)
     database.open(tmp_path / "backups")
     upgraded: list[bool] = []
-    monkeypatch.setattr(migrate, "HEAD", "0002")
+    monkeypatch.setattr(migrate, "HEAD", "0003")
     monkeypatch.setattr(migrate, "_run", lambda _connection: upgraded.append(True))
     database.open(tmp_path / "backups")
     database.close()
-    copies = list((tmp_path / "backups").glob("bioql-0001-*.db"))
+    copies = list((tmp_path / "backups").glob("bioql-0002-*.db"))
     assert upgraded == [True]
     assert len(copies) == 1
     assert copies[0].stat().st_mode & 0o077 == 0
     with raw(copies[0]) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0001",)
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0002",)
 
 
 WRITER = """
