@@ -70,7 +70,8 @@ class Checkouts:
         return self._one(checkouts.c.session_id == session_id)
 
     def by_payment(self, payment_intent: str) -> CheckoutLink | None:
-        return self._one(checkouts.c.payment_intent == payment_intent)
+        # Links that nobody paid yet have none; they are not each other's.
+        return self._one(checkouts.c.payment_intent == payment_intent) if payment_intent else None
 
     def unfinished(self, user_id: int | None = None) -> list[CheckoutLink]:
         """Links that are open or whose creation was cut off, of one user or of all; newest first."""

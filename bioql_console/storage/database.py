@@ -138,11 +138,11 @@ def _write_ahead(engine: Engine) -> None:
 
 def _prepare_file(path: Path) -> None:
     """Make a new file private from its first byte; refuse what is no database instead of writing over it."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.exists():
         _refuse_empty(path)
         return
     try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         # SQLite treats a file of zero bytes as new; ours gets its header here, so that zero bytes mean damage.
         with sqlite3.connect(path) as raw:

@@ -1,157 +1,170 @@
-"""Opening a database: new, old, foreign, newer, damaged, cut off, killed."""
+"""Opening a database: new, newer, foreign, damaged, cut off, absent. What is refused is left as it was."""
 
 import os
-import signal
-import subprocess
-import sys
-import warnings
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.runtime.migration import MigrationContext
 
 from bioql_console.domain.errors import OperatorError
-from bioql_console.storage import migrate
-from bioql_console.storage.database import Database, sqlite_url
-from bioql_console.storage.tables import metadata
+from bioql_console.storage.database import Database, explained, sqlite_url
+from tests.storage.people import NOW, add_people, person
 from tests.storage.raw import raw
 
-NOW = 1_795_000_000_000
+
+@contextmanager
+def at(path: Path) -> Iterator[Database]:
+    database = Database(sqlite_url(path), lambda: NOW)
+    try:
+        yield database
+    finally:
+        database.close()
 
 
-def at(path: Path) -> Database:
-    return Database(sqlite_url(path), lambda: NOW)
-
-
-def refusal(path: Path) -> OperatorError:
-    database = at(path)
-    with pytest.raises(OperatorError) as refused:
-        database.open(path.parent / "backups")
-    database.close()
+def refusal(path: Path, *, reading: bool = False) -> OperatorError:
+    """How `open` refuses the file, or with `reading` how `open_existing` does."""
+    with at(path) as database, pytest.raises(OperatorError) as refused:
+        database.open_existing() if reading else database.open(path.parent / "backups")
     assert refused.value.fix
     return refused.value
 
 
-def test_a_new_database_is_private_and_whole(tmp_path: Path) -> None:
-    database = at(tmp_path / "bioql.db")
-    database.open(tmp_path / "backups")
-    with database.read() as work:
-        assert work.verifier.run().ok
-    database.close()
-    assert (tmp_path / "bioql.db").stat().st_mode & 0o077 == 0
+def filled(path: Path) -> Path:
+    """A ledger with some users, closed again."""
+    with at(path) as database:
+        database.open(path.parent / "backups")
+        add_people(database, *(person(f"User {number}") for number in range(200)))
+    return path
 
 
-def test_the_tables_are_what_the_migrations_make(tmp_path: Path) -> None:
-    database = at(tmp_path / "bioql.db")
-    database.open(tmp_path / "backups")
-    with database._engine.connect() as connection, warnings.catch_warnings():
-        # Indexes on expressions can't be read back; the query plans prove them instead.
-        warnings.filterwarnings("ignore", "Skipped unsupported reflection of expression-based index")
-        context = MigrationContext.configure(connection, opts={"include_object": _ours})
-        assert compare_metadata(context, metadata) == []
-    database.close()
+def test_everything_written_is_private(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        with at(tmp_path / "fresh" / "bioql.db") as database:
+            database.open(tmp_path / "backups")
+            add_people(database, person())
+            written = sorted((tmp_path / "fresh").iterdir())
+            modes = {path.name: oct(path.stat().st_mode & 0o777) for path in written}
+    finally:
+        os.umask(before)
+    assert modes == {"bioql.db": "0o600", "bioql.db-shm": "0o600", "bioql.db-wal": "0o600"}
+    assert (tmp_path / "fresh").stat().st_mode & 0o777 == 0o700
 
 
-def _ours(_thing: object, name: str | None, kind: str, _reflected: bool, _compared: object) -> bool:
-    """Full-text search brings tables of its own."""
-    return not (kind == "table" and str(name).startswith("users_search"))
+def test_a_new_database_is_whole_and_opens_again(tmp_path: Path) -> None:
+    path = filled(tmp_path / "bioql.db")
+    with at(path) as again:
+        again.open(tmp_path / "backups")
+        with again.read() as work:
+            found = work.verifier.run()
+    assert (found.ok, found.users) == (True, 200)
+    assert not (tmp_path / "backups").exists(), "nothing was upgraded, so nothing needed a copy"
 
 
-def test_a_newer_database_is_refused_untouched(tmp_path: Path) -> None:
-    path = tmp_path / "bioql.db"
-    database = at(path)
-    database.open(tmp_path / "backups")
-    database.close()
+@pytest.mark.parametrize("reading", [False, True])
+def test_a_newer_database_is_refused_untouched(tmp_path: Path, reading: bool) -> None:
+    path = filled(tmp_path / "bioql.db")
     with raw(path) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    assert refusal(path).code == "db.too_new"
-    reader = at(path)
-    with pytest.raises(OperatorError) as refused:
-        reader.open_existing()
-    reader.close()
-    assert refused.value.code == "db.too_new"
+    before = path.read_bytes()
+    refused = refusal(path, reading=reading)
+    assert refused.code == "db.too_new"
+    assert "9999" in refused.what
+    assert path.read_bytes() == before
 
 
-def test_a_foreign_database_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("reading", [False, True])
+def test_a_foreign_database_is_refused_untouched(tmp_path: Path, reading: bool) -> None:
     path = tmp_path / "users.db"
     with raw(path) as connection:
-        connection.execute("CREATE TABLE users (id INTEGER)")
-    assert refusal(path).code == "db.foreign"
+        connection.execute("CREATE TABLE users (id INTEGER, api_key TEXT)")
+    before = path.read_bytes()
+    assert refusal(path, reading=reading).code == "db.foreign"
+    assert path.read_bytes() == before
+    assert [left.name for left in tmp_path.iterdir()] == ["users.db"]
 
 
-@pytest.mark.parametrize(("content", "code"), [(b"", "db.empty"), (b"no database at all" * 500, "db.corrupt")])
-def test_what_is_no_database_is_refused_and_kept(tmp_path: Path, content: bytes, code: str) -> None:
+@pytest.mark.parametrize("reading", [False, True])
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [(b"", "db.empty"), (b"no database at all" * 500, "db.corrupt"), (b"SQLite format 3\x00" + b"\xff" * 5_000, None)],
+)
+def test_what_is_no_database_is_refused_and_kept(
+    tmp_path: Path, content: bytes, code: str | None, reading: bool
+) -> None:
     path = tmp_path / "bioql.db"
     path.write_bytes(content)
-    assert refusal(path).code == code
+    assert refusal(path, reading=reading).code == (code or "db.corrupt")
     assert path.read_bytes() == content
 
 
+@pytest.mark.parametrize("reading", [False, True])
+@pytest.mark.parametrize("kept", [1, 99, 100, 4_095, 4_096, 8_192, 20_000, 0.5, 0.9, 0.999])
+def test_a_file_that_was_cut_off_is_refused(tmp_path: Path, kept: float, reading: bool) -> None:
+    path = filled(tmp_path / "bioql.db")
+    whole = path.read_bytes()
+    cut = whole[: int(kept if kept >= 1 else len(whole) * kept)]
+    path.write_bytes(cut)
+    assert refusal(path, reading=reading).code == "db.corrupt"
+    assert path.read_bytes() == cut
+
+
 def test_an_absent_database_is_not_made_by_a_reader(tmp_path: Path) -> None:
-    database = at(tmp_path / "bioql.db")
+    assert refusal(tmp_path / "bioql.db", reading=True).code == "db.absent"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_says_so(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file, no folder")
+    assert refusal(tmp_path / "taken" / "bioql.db").code == "db.cannot_create"
+
+
+def test_a_file_that_cannot_be_opened_says_so(tmp_path: Path) -> None:
+    (tmp_path / "bioql.db").mkdir()
+    assert refusal(tmp_path / "bioql.db").code == "db.missing"
+
+
+def test_a_restored_copy_works_like_the_original(tmp_path: Path) -> None:
+    """Some tools write copies without the journal that lets readers and the writer work side by side."""
+    path = filled(tmp_path / "bioql.db")
+    with raw(path) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+    with at(path) as database:
+        database.open(tmp_path / "backups")
+        with database.read() as reader:
+            before = reader.users.get(1)
+            add_people(database, person())
+            assert reader.users.get(1) == before
+    assert path.read_bytes()[18:20] == b"\x02\x02", "the header does not say WAL"
+
+
+@pytest.mark.parametrize(
+    ("told", "code"),
+    [
+        ("database is locked", "db.locked"),
+        ("database or disk is full", "db.full"),
+        ("attempt to write a readonly database", "db.read_only"),
+        ("database disk image is malformed", "db.corrupt"),
+        ("file is not a database", "db.corrupt"),
+        ("disk I/O error", "db.io"),
+        ("unable to open database file", "db.missing"),
+    ],
+)
+def test_what_the_world_does_is_said_in_words(told: str, code: str) -> None:
+    from sqlalchemy.exc import OperationalError
+
+    with pytest.raises(OperatorError) as refused, explained("SQLite"):
+        raise OperationalError("SELECT 1", {}, sqlite3.OperationalError(told))
+    assert refused.value.code == code
+    assert "SQLite" in refused.value.what
+
+
+def test_a_server_that_is_not_there_says_so(tmp_path: Path) -> None:
+    database = Database(f"postgresql+psycopg://nobody:hunter2@/none?host={tmp_path}", lambda: NOW)
     with pytest.raises(OperatorError) as refused:
-        database.open_existing()
+        database.open(tmp_path / "backups")
     database.close()
-    assert refused.value.code == "db.absent"
-    assert not (tmp_path / "bioql.db").exists()
-
-
-def test_an_older_schema_is_copied_before_it_is_upgraded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "bioql.db"
-    database = at(path)
-    database.open(tmp_path / "backups")
-    upgraded: list[bool] = []
-    monkeypatch.setattr(migrate, "HEAD", "0003")
-    monkeypatch.setattr(migrate, "_run", lambda _connection: upgraded.append(True))
-    database.open(tmp_path / "backups")
-    database.close()
-    copies = list((tmp_path / "backups").glob("bioql-0002-*.db"))
-    assert upgraded == [True]
-    assert len(copies) == 1
-    assert copies[0].stat().st_mode & 0o077 == 0
-    with raw(copies[0]) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == ("0002",)
-
-
-WRITER = """
-import sys, time
-from bioql_console.domain.ledger import usage_fact
-from bioql_console.domain.users import ApiKey, NewUser
-from bioql_console.storage.database import Database, sqlite_url
-from pathlib import Path
-database = Database(sqlite_url(Path(sys.argv[1])), lambda: 1)
-database.open(Path(sys.argv[1]).parent / "backups")
-with database.write() as work:
-    work.users.add(NewUser("A", "a@uni.example", ApiKey.of("k"), 1))
-    work.commit()
-number = 0
-while True:
-    with database.write() as work:
-        for _ in range(20):
-            number += 1
-            work.ledger.post(usage_fact(f"u{number}", 1, 1_000_000, 1, ""))
-        work.commit()
-    print(number, flush=True)
-"""
-
-
-def test_kill_9_loses_nothing_committed_and_leaves_nothing_half(tmp_path: Path) -> None:
-    path = tmp_path / "bioql.db"
-    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True)
-    assert writer.stdout is not None
-    said = [int(writer.stdout.readline()) for _ in range(5)]
-    os.kill(writer.pid, signal.SIGKILL)
-    rest = [int(line) for line in writer.stdout.read().split() if line]
-    writer.wait(10)
-    writer.stdout.close()
-    committed = (said + rest)[-1]
-    database = at(path)
-    database.open(tmp_path / "backups")
-    with database.read() as work:
-        owed = work.ledger.balance(1).owed_micros
-        found = work.verifier.run()
-    database.close()
-    assert found.ok, found.differences
-    assert owed >= committed * 1_000_000
-    assert owed % 20_000_000 == 0, "half a transaction is there"
+    assert refused.value.code == "db.unreachable"
+    assert "hunter2" not in refused.value.sentence() + database.words + repr(refused.value.__cause__)
