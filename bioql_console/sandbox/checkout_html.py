@@ -29,7 +29,7 @@ button { width: 100%; margin-top: 16px; padding: 11px; border: 1px solid var(--a
 button.other { background: transparent; color: var(--accent); margin-top: 8px; font-weight: 400; }
 .problem { background: var(--bad-soft); color: var(--bad); border-radius: 6px; padding: 10px 12px; }
 table { width: 100%; border-collapse: collapse; } td { padding: 6px 0; } td:last-child { text-align: right; }
-a { color: var(--accent); }
+a { color: var(--accent); } form + p { margin-top: 16px; }
 """
 DEBIT = """
 <button class="other" name="bank_debit" value="succeeds">Pay by bank debit</button>

@@ -88,7 +88,7 @@ def _try(work: Work, session: Json, form: dict[str, str]) -> Json:
 
 def _way_back(session: Json) -> str:
     """Where the customer goes after paying; headers hold ASCII only."""
-    target = str(session["success_url"]).replace("{CHECKOUT_SESSION_ID}", session["id"])
+    target = str(session["success_url"] or PREFIX + session["id"]).replace("{CHECKOUT_SESSION_ID}", session["id"])
     return quote(target, safe="%/?#[]@!$&'()*+,;=:~{}")
 
 
