@@ -190,11 +190,9 @@ class Store:
         for sql, more in where:
             parts.append(sql)
             args += more  # type: ignore[arg-type]
-        direction = "DESC"
+        direction = "ASC" if cursor and cursor[0] == ">" else "DESC"
         if cursor:
-            direction = "DESC" if cursor[0] == "<" else "ASC"
-            place = "(SELECT created, seq FROM objects WHERE kind = ? AND id = ?)"
-            parts.append(f"(o.created, o.seq) {cursor[0]} {place}")
+            parts.append(f"(o.created, o.seq) {cursor[0]} (SELECT created, seq FROM objects WHERE kind = ? AND id = ?)")
             args += [kind, cursor[1]]
         sql = f"SELECT o.body FROM {source} WHERE {' AND '.join(parts)}"
         sql += f" ORDER BY o.created {direction}, o.seq {direction} LIMIT ?"
