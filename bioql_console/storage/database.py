@@ -1,6 +1,5 @@
 """Opening a database and running transactions on it."""
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -11,7 +10,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingErr
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from bioql_console.domain.errors import OperatorError
-from bioql_console.storage import migrate
+from bioql_console.storage import migrate, sqlite_file
 from bioql_console.storage.unit_of_work import UnitOfWork
 
 BUSY_TIMEOUT_MS = 5_000
@@ -55,7 +54,7 @@ class Database:
             OperatorError: `db.too_new`, `db.corrupt`, `db.read_only`, `db.missing`, … Nothing is changed then.
         """
         if self.path is not None:
-            _prepare_file(self.path)
+            sqlite_file.prepare(self.path)
         with explained(self.words):
             migrate.upgrade(self._engine, self.path, backups, self._now_ms())
             if self.path is not None:
@@ -74,7 +73,7 @@ class Database:
                 code="db.absent",
             )
         if self.path is not None:
-            _refuse_empty(self.path)
+            sqlite_file.refuse_cut_off(self.path)
         with explained(self.words):
             migrate.require_current(self._engine)
 
@@ -134,36 +133,6 @@ def _write_ahead(engine: Engine) -> None:
     with closing(engine.raw_connection()) as raw, closing(raw.cursor()) as cursor:
         cursor.execute("PRAGMA query_only = 0")
         cursor.execute("PRAGMA journal_mode = WAL")
-
-
-def _prepare_file(path: Path) -> None:
-    """Make a new file private from its first byte; refuse what is no database instead of writing over it."""
-    if path.exists():
-        _refuse_empty(path)
-        return
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        # SQLite treats a file of zero bytes as new; ours gets its header here, so that zero bytes mean damage.
-        with sqlite3.connect(path) as raw:
-            raw.execute("PRAGMA journal_mode = WAL")
-            raw.execute("PRAGMA user_version = 1")
-        raw.close()
-    except (OSError, sqlite3.Error) as error:
-        raise OperatorError(
-            f"The database can't be created in {path.parent}.",
-            fix="Check that the folder exists, is yours and has space, or choose another --data-dir.",
-            code="db.cannot_create",
-        ) from error
-
-
-def _refuse_empty(path: Path) -> None:
-    if path.stat().st_size == 0:
-        raise OperatorError(
-            f"{path.name} is empty: it was cut off or never finished.",
-            fix="Restore the newest copy from the backups folder, or delete the empty file to start afresh.",
-            code="db.empty",
-        )
 
 
 _KNOWN = (
