@@ -6,13 +6,11 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
-    bindparam,
     func,
     literal_column,
     or_,
     select,
     text,
-    tuple_,
     update,
 )
 
@@ -84,14 +82,22 @@ class Users:
     def page(self, query: UserQuery, after: Cursor | None, limit: int) -> Page[User]:
         """Up to `limit` users behind `after`, in the query's order."""
         key, last = _sort_columns(query.sort)
-        statement = _select().add_columns(key.label("sort_key"))
-        for condition in self._conditions(query):
-            statement = statement.where(condition)
         order = (key.desc(), last.desc()) if query.descending else (key.asc(), last.asc())
-        if after is not None:
-            here, there = tuple_(key, last), tuple_(bindparam(None, after.value), bindparam(None, after.id))
-            statement = statement.where(here < there if query.descending else here > there)
-        rows = self._connection.execute(statement.order_by(*order).limit(limit + 1)).all()
+        statement = _select().add_columns(key.label("sort_key")).where(*self._conditions(query))
+        if after is None:
+            behind = [statement.order_by(*order)]
+        else:
+            # Two questions, because SQLite enters an index on an expression by its first column only: it would read
+            # every row of the same value (nobody was seen yet, say) up to this one.
+            same = and_(key == after.value, last < after.id if query.descending else last > after.id)
+            behind = [
+                statement.where(same).order_by(order[1]),
+                statement.where(key < after.value if query.descending else key > after.value).order_by(*order),
+            ]
+        rows: list[Row[tuple[object, ...]]] = []
+        for part in behind:
+            if len(rows) <= limit:
+                rows += self._connection.execute(part.limit(limit + 1 - len(rows))).all()
         found = tuple(_user(row) for row in rows[:limit])
         more = Cursor(rows[limit - 1].sort_key, rows[limit - 1].id) if len(rows) > limit else None
         return Page(found, more)
