@@ -26,8 +26,12 @@ _numbers = itertools.count(1)
 def person(name: str = "Ada", **values: Any) -> NewUser:
     """A user like no other so far."""
     number = next(_numbers)
-    plain = {"email": f"p{number}@uni.example", "key": ApiKey.of(f"bioql_of_person_number_{number:06d}")}
-    return NewUser(name=name, created_ms=NOW, **{**plain, **values})
+    plain: dict[str, Any] = {
+        "created_ms": NOW,
+        "email": f"p{number}@uni.example",
+        "key": ApiKey.of(f"bioql_of_person_number_{number:06d}"),
+    }
+    return NewUser(name=name, **{**plain, **values})
 
 
 def add_people(database: Database, *people: NewUser) -> list[int]:
