@@ -6,13 +6,14 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton
 
 from bioql_console.domain.environment import Environment
-from bioql_console.ui.icons import Icons
 from bioql_console.ui.theme import tokens
 from bioql_console.ui.widgets.buttons import Toggle
 from bioql_console.ui.widgets.labels import ElidedLabel, PlainLabel, restyle
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QAction
+
+    from bioql_console.ui.icons import Icons
 
 HEIGHT = 40
 WORDS = {
@@ -103,6 +104,6 @@ class EnvironmentBar(QFrame):
     def show_account(self, environment: Environment, name: str, account_id: str) -> None:
         self.account.setText(f"{name or WORDS[environment]} · {account_id}")
 
-    def show_icons(self, icons: Icons, environment: Environment) -> None:
+    def show_icons(self, icons: "Icons", environment: Environment) -> None:
         self.environment.setIcon(icons.icon(environment.value, tokens().on_bar))
         self.command.setIcon(icons.icon("search", tokens().on_bar))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QTimer, Signal
@@ -18,7 +19,6 @@ from PySide6.QtWidgets import (
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.ui.environment_bar import EnvironmentBar
-from bioql_console.ui.icons import Icons
 from bioql_console.ui.memory import Memory
 from bioql_console.ui.navigation import Navigation
 from bioql_console.ui.pages.page import Page
@@ -58,9 +58,10 @@ class MainWindow(QMainWindow):
     environment_asked = Signal(str)
     retry_asked = Signal()
 
-    def __init__(self, theme: Theme, icons: Icons, memory: Memory, environment: Environment) -> None:
+    def __init__(self, theme: Theme, icons: Path, memory: Memory, environment: Environment) -> None:
         super().__init__()
-        self.theme, self.icons, self.memory = theme, icons, memory
+        self.theme, self.memory = theme, memory
+        self._icon_folder = icons
         self.environment = environment
         self.workspace: Workspace | None = None
         self.vitals: Vitals | None = None
@@ -148,7 +149,7 @@ class MainWindow(QMainWindow):
         workspace.theme_asked.connect(self.theme.choose)
         self.vitals = Vitals(workspace)
         self.vitals.changed.connect(self._show_sign)
-        self.vitals.account_known.connect(self._show_account)
+        self.vitals.account_known.connect(partial(self.bar.show_account, self.environment))
         page = self._pages[self._current]
         page.attach(workspace)
         self._attach_vitals(page)
@@ -244,17 +245,16 @@ class MainWindow(QMainWindow):
         if self.vitals is not None:
             self.status.show_sign(name, self.vitals.signs[name])
 
-    def _show_account(self, name: str, account_id: str) -> None:
-        self.bar.show_account(self.environment, name, account_id)
-
     def _dev_mode(self, on: bool) -> None:
-        off = self.memory.get("outside_sandbox", str, "test")
-        self.environment_asked.emit("sandbox" if on else off)
+        self.environment_asked.emit("sandbox" if on else self.memory.get("outside_sandbox", str, "test"))
 
     def _retint(self) -> None:
-        self.navigation.show_icons(self.icons)
-        self.bar.show_icons(self.icons, self.environment)
-        self.setWindowIcon(self.icons.icon("app", self.theme.tokens.accent))
+        from bioql_console.ui.icons import Icons
+
+        icons = Icons(self._icon_folder)
+        self.navigation.show_icons(icons)
+        self.bar.show_icons(icons, self.environment)
+        self.setWindowIcon(icons.icon("app", self.theme.tokens.accent))
         self.status.restyle_dots()
 
     def timerEvent(self, _event: "QTimerEvent") -> None:

@@ -1,13 +1,16 @@
 """The list of pages at the left, with their numbers for the keyboard."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSize, Qt, Signal
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QListWidget, QListWidgetItem, QStyledItemDelegate, QStyleOptionViewItem
 
-from bioql_console.ui.icons import Icons
 from bioql_console.ui.theme import color, tokens
+
+if TYPE_CHECKING:
+    from bioql_console.ui.icons import Icons
 
 WIDTH = 196
 ROW = 34
@@ -55,7 +58,7 @@ class Navigation(QListWidget):
         self.setCurrentRow(self.row_of(name))
         self.blockSignals(False)
 
-    def show_icons(self, icons: Icons) -> None:
+    def show_icons(self, icons: "Icons") -> None:
         for number, name in enumerate(self._names):
             self.item(number).setIcon(icons.icon(name, tokens().muted, tokens().accent))
 

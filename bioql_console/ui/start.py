@@ -7,13 +7,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from PySide6.QtCore import QEventLoop as QtLoop
-from PySide6.QtCore import QLibraryInfo
+import PySide6
 from PySide6.QtWidgets import QApplication
 
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
-from bioql_console.ui.icons import Icons
 from bioql_console.ui.main_window import MainWindow
 from bioql_console.ui.memory import Memory
 from bioql_console.ui.theme import Theme
@@ -62,7 +60,7 @@ def start(options: StartOptions) -> int:
     window.show()
     deadline = time.monotonic() + FIRST_FRAME_S
     while not painted and time.monotonic() < deadline:
-        application.processEvents(QtLoop.ProcessEventsFlag.WaitForMoreEvents, 50)
+        application.processEvents()
     if options.exit_after_paint:
         return _tell_and_leave(painted, options.print_modules)
     # What is there by now stays until the end, and need not be looked at again.
@@ -76,8 +74,7 @@ def start(options: StartOptions) -> int:
 def make_window(application: QApplication, options: StartOptions) -> MainWindow:
     """The window with its theme, not shown yet."""
     theme = Theme(application, options.resources / "theme" / "app.qss", options.theme)
-    icons = Icons(options.resources / "icons")
-    return MainWindow(theme, icons, Memory(options.data_dir), options.environment)
+    return MainWindow(theme, options.resources / "icons", Memory(options.data_dir), options.environment)
 
 
 def refuse_unsafe_binding() -> None:
@@ -86,8 +83,7 @@ def refuse_unsafe_binding() -> None:
     Raises:
         OperatorError: `python.unsafe_qt`.
     """
-    qt = tuple(int(part) for part in QLibraryInfo.version().toString().split(".")[:2])
-    if sys.version_info[:2] < IMMORTAL_NONE and qt >= UNSAFE_QT:
+    if sys.version_info[:2] < IMMORTAL_NONE and PySide6.__version_info__[:2] >= UNSAFE_QT:
         raise OperatorError(
             "This PySide6 is not safe with Python 3.11: it would end the console without warning.",
             fix="Run scripts/setup, which installs the version that is.",

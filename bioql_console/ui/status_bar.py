@@ -1,13 +1,18 @@
 """The signs of life at the foot of the window: words and a dot; a click says the reason and the cure."""
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QSize, Signal
-from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
+from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton
 
 from bioql_console.ui.theme import color
 from bioql_console.ui.vital import UNKNOWN, Vital
 from bioql_console.ui.widgets.labels import PlainLabel
 from bioql_console.ui.widgets.overlays import Popover
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QIcon
 
 HEIGHT = 30
 DOT = 9
@@ -39,7 +44,7 @@ class StatusBar(QFrame):
         row.addWidget(self.clock)
         self.popover: Popover | None = None
         for name, vital in UNKNOWN.items():
-            self.show_sign(name, vital)
+            self.signs[name].setText(vital.words)
 
     def show_sign(self, name: str, vital: Vital) -> None:
         self._vitals[name] = vital
@@ -67,7 +72,9 @@ class StatusBar(QFrame):
         self.popover.show_above(self.signs[name], vital.words, reason, vital.cure, action)
 
 
-def _dot(ink: QColor) -> QIcon:
+def _dot(ink: QColor) -> "QIcon":
+    from PySide6.QtGui import QIcon, QPainter, QPixmap  # the first frame does without dots
+
     pixmap = QPixmap(DOT * 2, DOT * 2)
     pixmap.fill(QColor(0, 0, 0, 0))
     painter = QPainter(pixmap)
