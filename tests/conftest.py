@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
+import itertools
 import logging
 import os
 import re
@@ -26,6 +27,7 @@ STORY_DEADLINE_S = 20.0
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep the machine's screen, folders and session bus out of reach, before anything looks at them."""
+    gc.disable()
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     for name in ("DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "WAYLAND_DISPLAY", "PYTHON_KEYRING_BACKEND"):
         os.environ.pop(name, None)
@@ -51,6 +53,20 @@ def data_dir(tmp_path: Path) -> Path:
     folder = tmp_path / "data"
     folder.mkdir(mode=0o700)
     return folder
+
+
+# --- garbage ----------------------------------------------------------------------------------------------------------
+
+COLLECT_EVERY = 20
+_ended = itertools.count(1)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """Collect on the main thread only, as the window does: a Qt object that is freed on another thread crashes."""
+    gc.disable()
+    if next(_ended) % COLLECT_EVERY == 0:
+        gc.collect()
 
 
 # --- async tests ------------------------------------------------------------------------------------------------------

@@ -65,8 +65,10 @@ def start(options: StartOptions) -> int:
         return _tell_and_leave(painted, options.print_modules)
     # What is there by now stays until the end, and need not be looked at again.
     gc.freeze()
-    gc.enable()
+    from bioql_console.ui.collector import Collector
     from bioql_console.ui.session import run_session
+
+    Collector(application)
 
     return run_session(application, window, options)
 

@@ -15,6 +15,7 @@ from bioql_console.gui import start_options
 from bioql_console.gui_options import GuiOptions
 from bioql_console.services.instance_lock import InstanceLock
 from bioql_console.settings import Settings, save
+from bioql_console.ui.collector import Collector
 from bioql_console.ui.session import Session, catch_bugs
 from bioql_console.ui.start import make_window
 from bioql_console.ui.widgets.dialogs import BugDialog
@@ -43,6 +44,7 @@ async def test_closing_frees_the_folder_and_ends_every_thread(data_dir: Path, un
     session.window.close()
     await running
     assert not session.window.isVisible()
+    session.window.deleteLater()
     assert not ours_alive()
     with InstanceLock(data_dir, "test"):
         pass
@@ -56,6 +58,7 @@ async def test_closing_while_it_opens_waits_for_the_end_and_leaves_nothing(
     await asyncio.sleep(0)
     session.window.close()
     await running
+    session.window.deleteLater()
     assert not ours_alive()
     with InstanceLock(data_dir, "test"):
         pass
@@ -129,3 +132,23 @@ async def test_server_that_dies_is_seen_and_said(data_dir: Path) -> None:
         assert popover is not None
         assert "No server answers" in popover.words.text()
         popover.hide()
+
+
+def test_garbage_is_collected_on_the_windows_thread_only(qapp: Any) -> None:
+    class Knot:
+        def __init__(self) -> None:
+            self.itself = self
+
+        def __del__(self) -> None:
+            where.append(threading.current_thread())
+
+    where: list[threading.Thread] = []
+    collector = Collector(qapp)
+    worker = threading.Thread(target=lambda: [Knot() for _ in range(3_000)])
+    worker.start()
+    worker.join()
+    assert not where
+    collector.look()
+    collector.deleteLater()
+    assert len(where) == 3_000
+    assert set(where) == {threading.main_thread()}

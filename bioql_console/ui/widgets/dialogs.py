@@ -51,9 +51,8 @@ class Asked(QDialog):
         self.buttons.addStretch(1)
         self.accept_button = button(accept, self.try_accept, look)
         self.accept_button.setDefault(True)
-        self.cancel_button = button(cancel, self.reject)
         if cancel:
-            self.buttons.addWidget(self.cancel_button)
+            self.buttons.addWidget(button(cancel, self.reject))
         self.buttons.addWidget(self.accept_button)
         column.addLayout(self.buttons)
 

@@ -1,0 +1,30 @@
+"""Garbage collection on the window's own thread.
+
+Python collects on whichever thread happens to allocate. A Qt object that is freed on a worker's thread takes its C++
+half with it there, and the program crashes. So collecting is switched off everywhere, and done here.
+"""
+
+import gc
+
+from PySide6.QtCore import QObject, QTimer
+
+LOOK_EVERY_MS = 500
+
+
+class Collector(QObject):
+    """Collects what Python itself would have collected by now."""
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        gc.disable()
+        self._timer = QTimer(self)
+        self._timer.setInterval(LOOK_EVERY_MS)
+        self._timer.timeout.connect(self.look)
+        self._timer.start()
+
+    def look(self) -> None:
+        """Collect the oldest generation that is due, as Python's thresholds say."""
+        for generation in (2, 1, 0):
+            if gc.get_count()[generation] > gc.get_threshold()[generation]:
+                gc.collect(generation)
+                return
