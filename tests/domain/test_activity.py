@@ -1,6 +1,7 @@
 """The trail of activity is a chain: whatever is changed, dropped or put elsewhere shows."""
 
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -53,7 +54,8 @@ def test_a_changed_word_shows_at_its_record(records: list[Activity], data: st.Da
     field = data.draw(st.sampled_from(("operator", "action", "subject", "before", "after", "reason")))
     forged = data.draw(TEXT)
     assume(forged != getattr(trail[place], field))
-    trail[place] = replace(trail[place], **{field: forged})
+    changed: dict[str, Any] = {field: forged}
+    trail[place] = replace(trail[place], **changed)
     assert broken_at(trail) == place
 
 

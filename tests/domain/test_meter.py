@@ -1,6 +1,7 @@
 """What Stripe's meter and price must look like, and what each difference means for the money."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ def test_what_is_as_expected_raises_no_alarm() -> None:
         ({"display_name": "Shots"}, "Display name", "Shots"),
     ],
 )
-def test_each_difference_of_the_meter_is_one_line(changed: dict[str, object], what: str, actual: str) -> None:
+def test_each_difference_of_the_meter_is_one_line(changed: dict[str, Any], what: str, actual: str) -> None:
     checks = check_meter(replace(METER, **changed))
     assert differing(checks) == [(what, actual)]
     assert [bool(check.consequence) for check in checks] == [not check.agrees for check in checks]
@@ -52,7 +53,7 @@ def test_each_difference_of_the_meter_is_one_line(changed: dict[str, object], wh
         ({"product_name": "Another"}, "Product", "Another"),
     ],
 )
-def test_each_difference_of_the_price_is_one_line(changed: dict[str, object], what: str, actual: str) -> None:
+def test_each_difference_of_the_price_is_one_line(changed: dict[str, Any], what: str, actual: str) -> None:
     checks = check_price(replace(PRICE, **changed), METER)
     assert differing(checks) == [(what, actual)]
     assert [bool(check.consequence) for check in checks] == [not check.agrees for check in checks]

@@ -1,9 +1,12 @@
 """Databases for the stories: every one that takes `database` is told twice, on SQLite and on PostgreSQL."""
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
+from sqlalchemy import make_url
 
 from bioql_console.storage.database import Database, sqlite_url
 from tests.databases import fresh_database, postgres_missing, private_cluster
@@ -26,18 +29,44 @@ def postgresql_url(postgresql_cluster: str) -> str:
     return fresh_database(postgresql_cluster)
 
 
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_cluster: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An empty ledger to copy: twice as fast as making the tables each time."""
+    url = fresh_database(postgresql_cluster)
+    made = Database(url, lambda: NOW)
+    made.open(tmp_path_factory.mktemp("template"))
+    made.close()
+    return url
+
+
+def _copied(template: str) -> str:
+    address = make_url(template)
+    name = f"copy{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(
+        host=address.query["host"], user=address.username, dbname="postgres", autocommit=True
+    ) as server:
+        server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{address.database}" STRATEGY FILE_COPY')
+    return address.set(database=name).render_as_string(hide_password=False)
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A new, empty database of either kind."""
-    if request.param == "sqlite":
-        return sqlite_url(tmp_path / "bioql.db")
-    return str(request.getfixturevalue("postgresql_url"))
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture
-def database(url: str, tmp_path: Path) -> Iterator[Database]:
+def url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A new, empty database of either kind."""
+    return sqlite_url(tmp_path / "bioql.db") if kind == "sqlite" else str(request.getfixturevalue("postgresql_url"))
+
+
+@pytest.fixture
+def database(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """An open ledger without users, of either kind."""
-    made = Database(url, lambda: NOW)
+    if kind == "sqlite":
+        made = Database(sqlite_url(tmp_path / "bioql.db"), lambda: NOW)
+    else:
+        made = Database(_copied(request.getfixturevalue("postgresql_template")), lambda: NOW)
     made.open(tmp_path / "backups")
     yield made
     made.close()

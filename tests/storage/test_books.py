@@ -196,19 +196,22 @@ def test_nobody_is_charged_who_is_not_there(database: Database) -> None:
         work.ledger.post(usage_fact("u", 404, 5, NOW, ""))
 
 
+REWRITES = ("UPDATE {} SET id = id", "DELETE FROM {}", "DELETE FROM {} WHERE id = 1")
+
+
 @pytest.mark.parametrize("table", ["journal_entries", "postings", "activity"])
-@pytest.mark.parametrize("statement", ["UPDATE {} SET id = id", "DELETE FROM {}", "DELETE FROM {} WHERE id = 1"])
-def test_the_ledger_and_the_trail_cannot_be_rewritten(database: Database, table: str, statement: str) -> None:
+def test_the_ledger_and_the_trail_cannot_be_rewritten(database: Database, table: str) -> None:
     (user,) = add_people(database, person())
     with database.write() as work:
         work.ledger.post(usage_fact("u", user, 5, NOW, ""))
         work.activity.record("ada", "did", "something")
         work.commit()
     before = rows(database, f"SELECT * FROM {table} ORDER BY id")
-    with (
-        database._engine.connect().execution_options(bioql_write=True) as connection,
-        pytest.raises(DBAPIError, match=f"{table} is append-only"),
-    ):
-        connection.exec_driver_sql(statement.format(table))
-    assert rows(database, f"SELECT * FROM {table} ORDER BY id") == before
     assert before
+    for statement in REWRITES:
+        with (
+            database._engine.connect().execution_options(bioql_write=True) as connection,
+            pytest.raises(DBAPIError, match=f"{table} is append-only"),
+        ):
+            connection.exec_driver_sql(statement.format(table))
+    assert rows(database, f"SELECT * FROM {table} ORDER BY id") == before
