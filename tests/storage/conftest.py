@@ -42,10 +42,9 @@ def postgresql_template(postgresql_cluster: str, tmp_path_factory: pytest.TempPa
 def _copied(template: str) -> str:
     address = make_url(template)
     name = f"copy{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(
-        host=address.query["host"], user=address.username, dbname="postgres", autocommit=True
-    ) as server:
-        server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{address.database}" STRATEGY FILE_COPY')
+    place = f"host={address.query['host']!s} user={address.username} dbname=postgres"
+    with psycopg.connect(place, autocommit=True) as server:
+        server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{address.database}"')
     return address.set(database=name).render_as_string(hide_password=False)
 
 
