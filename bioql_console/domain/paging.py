@@ -67,3 +67,21 @@ class CheckoutQuery:
     text: str = ""
     states: tuple[str, ...] = ()
     user_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceQuery:
+    """What lists of invoices ask for: in these states (values of InvoiceState), all when empty."""
+
+    text: str = ""
+    states: tuple[str, ...] = ()
+    user_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TicketQuery:
+    """What lists of support tickets ask for; `unresolved` ones come by urgency, else newest first."""
+
+    text: str = ""
+    unresolved: bool = False
+    user_id: int | None = None

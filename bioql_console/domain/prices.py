@@ -24,9 +24,23 @@ class Price:
     effective_ms: int
 
     def matches(self, backend: str) -> bool:
-        if self.pattern.endswith("*"):
-            return backend.startswith(self.pattern[:-1])
-        return backend == self.pattern
+        return matches(self.pattern, backend)
+
+
+def matches(pattern: str, backend: str) -> bool:
+    """Whether a pattern ("ibm_torino", "ibm_*", "*") names a backend, both in their normal spelling."""
+    if pattern.endswith("*"):
+        return backend.startswith(pattern[:-1])
+    return backend == pattern
+
+
+@dataclass(frozen=True, slots=True)
+class PriceRecord:
+    """A price with who set it, and why."""
+
+    price: Price
+    operator: str
+    reason: str
 
 
 class UnknownBackend(LookupError):

@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from bioql_console.domain.invoices import Threshold
 from bioql_console.domain.ledger import Balance
 
 KEY_PREFIX = "bioql_"
@@ -55,6 +56,7 @@ class User:
 
     Args:
         version: Grows with each edit; an edit names the version it saw.
+        threshold_by: Who makes the invoice at the threshold; None without a subscription.
     """
 
     id: int
@@ -68,6 +70,7 @@ class User:
     created_ms: int
     last_used_ms: int | None
     version: int
+    threshold_by: Threshold | None = None
     balance: Balance = field(default_factory=Balance)
 
     def with_balance(self, balance: Balance) -> "User":
@@ -85,6 +88,7 @@ class NewUser:
     plan: Plan = Plan.FREE
     stripe_customer_id: str | None = None
     stripe_subscription_id: str | None = None
+    threshold_by: Threshold | None = None
 
 
 def storable(text: str) -> bool:

@@ -29,7 +29,7 @@ class UsageRecording:
             UnknownBackend: no price is set for it.
         """
         with self._store.read() as work:
-            return shots * work.usage.price_list().micros_per_shot(backend, self._now_ms())
+            return shots * work.tariff.price_list().micros_per_shot(backend, self._now_ms())
 
     def record(
         self, user: User, *, shots: int, backend: str, succeeded: bool = True, usage_id: str | None = None
@@ -47,7 +47,7 @@ class UsageRecording:
         stored_id = f"{user.id}:{usage_id}" if usage_id else f"usage_{uuid.uuid4().hex}"
         name = normal_backend(backend)
         with self._store.write() as work:
-            each = work.usage.price_list().micros_per_shot(name, now_ms)
+            each = work.tariff.price_list().micros_per_shot(name, now_ms)
             cost = shots * each if succeeded else 0
             usage = Usage(stored_id, user.id, name, shots, each, cost, succeeded, now_ms)
             if not work.usage.add(usage):

@@ -51,6 +51,7 @@ users = Table(
     Column("created_ms", BigInteger, nullable=False),
     Column("last_used_ms", BigInteger),
     Column("version", Integer, nullable=False, server_default=text("1")),
+    Column("threshold_by", String(10), nullable=False, server_default=""),
     Index("ix_users_plan", "plan", "id"),
     Index("ix_users_created_ms", "created_ms", "id"),
 )
@@ -109,6 +110,8 @@ usage = Table(
     Column("cost_micros", BigInteger, nullable=False),
     Column("succeeded", Boolean, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
+    # Brought in from another database; an opening entry covers what it cost.
+    Column("opening", Boolean, nullable=False, server_default=false()),
     Index("ix_usage_user_id_at_ms", "user_id", "at_ms"),
     Index("ix_usage_at_ms", "at_ms"),
 )
@@ -123,6 +126,65 @@ prices = Table(
     Column("operator", Text, nullable=False),
     Column("reason", Text, nullable=False),
     UniqueConstraint("pattern", "effective_ms"),
+)
+
+plans = Table(
+    "plans",
+    metadata,
+    Column("plan", String(20), primary_key=True),
+    Column("monthly_shots", BigInteger),
+    Column("backends", Text, nullable=False),
+)
+
+invoices = Table(
+    "invoices",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("invoice_id", Text, nullable=False, unique=True),
+    Column("user_id", Id, _user(), nullable=False),
+    Column("number", Text, nullable=False),
+    Column("state", String(15), nullable=False),
+    Column("reason", String(60), nullable=False),
+    Column("total_cents", BigInteger, nullable=False),
+    Column("due_cents", BigInteger, nullable=False),
+    Column("paid_cents", BigInteger, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("period_start_ms", BigInteger, nullable=False),
+    Column("period_end_ms", BigInteger, nullable=False),
+    Column("due_ms", BigInteger),
+    Column("subscription", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("settled_cents", BigInteger, nullable=False, server_default=text("0")),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Index("ix_invoices_user_id", "user_id", "id"),
+    Index("ix_invoices_state", "state", "id"),
+)
+
+invoice_payments = Table(
+    "invoice_payments",
+    metadata,
+    Column("payment_intent", Text, primary_key=True),
+    Column("invoice_id", Text, nullable=False, index=True),
+)
+
+tickets = Table(
+    "tickets",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("ticket_id", Text, nullable=False, unique=True),
+    Column("user_id", Id, _user(), nullable=False),
+    Column("priority", String(10), nullable=False),
+    # The priority as a number, so that an index can order by it.
+    Column("urgency", Integer, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("resolved_ms", BigInteger),
+    Column("resolution", Text, nullable=False, server_default=text("''")),
+    Column("operator", Text, nullable=False, server_default=text("''")),
+    Index("ix_tickets_state", "state", "urgency", "id"),
+    Index("ix_tickets_user_id", "user_id", "id"),
 )
 
 checkouts = Table(

@@ -8,9 +8,12 @@ from bioql_console.storage.activity import ActivityLog
 from bioql_console.storage.checkouts import Checkouts
 from bioql_console.storage.figures import FiguresReader
 from bioql_console.storage.inbox import Inbox
+from bioql_console.storage.invoices import Invoices
 from bioql_console.storage.ledger import Ledger
 from bioql_console.storage.outbox import Outbox
 from bioql_console.storage.receivables import Receivables
+from bioql_console.storage.tariff import Tariff
+from bioql_console.storage.tickets import Tickets
 from bioql_console.storage.usage import UsageLog
 from bioql_console.storage.users import Users
 from bioql_console.storage.verify import Verifier
@@ -25,7 +28,10 @@ class UnitOfWork:
         self.ledger = Ledger(connection, now_ms)
         self.receivables = Receivables(connection)
         self.usage = UsageLog(connection)
+        self.tariff = Tariff(connection)
         self.checkouts = Checkouts(connection)
+        self.invoices = Invoices(connection)
+        self.tickets = Tickets(connection)
         self.inbox = Inbox(connection)
         self.outbox = Outbox(connection)
         self.activity = ActivityLog(connection, now_ms)

@@ -5,10 +5,9 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, func, select
 
 from bioql_console.domain.money import MICROS_PER_CENT
-from bioql_console.domain.prices import Price, PriceList
 from bioql_console.domain.usage import DailyShots, Usage
 from bioql_console.storage.statements import insert, utc_day
-from bioql_console.storage.tables import prices, usage
+from bioql_console.storage.tables import usage
 
 
 class UsageLog:
@@ -51,17 +50,21 @@ class UsageLog:
         return [_usage(row) for row in rows]
 
     def since(self, user_id: int, since_ms: int) -> list[Usage]:
-        """A user's runs from a time on, in the order they were recorded."""
+        """What a user ran here from a time on, in the order it was recorded; not what was brought in."""
         rows = self._connection.execute(
-            select(usage).where(usage.c.user_id == user_id, usage.c.at_ms >= since_ms).order_by(usage.c.id)
+            select(usage)
+            .where(usage.c.user_id == user_id, usage.c.at_ms >= since_ms, ~usage.c.opening)
+            .order_by(usage.c.id)
         )
         return [_usage(row) for row in rows]
 
     def fractions_micros(self, user_id: int) -> int:
-        """Sum of what each of a user's runs costs beyond whole cents."""
+        """Sum of what each of a user's runs here costs beyond whole cents."""
         fraction = usage.c.cost_micros % MICROS_PER_CENT
         total = self._connection.execute(
-            select(func.coalesce(func.sum(fraction), 0)).where(usage.c.user_id == user_id, fraction != 0)
+            select(func.coalesce(func.sum(fraction), 0)).where(
+                usage.c.user_id == user_id, fraction != 0, ~usage.c.opening
+            )
         ).scalar_one()
         return int(total)
 
@@ -87,10 +90,6 @@ class UsageLog:
             )
         ).one()
         return int(shots), int(cost)
-
-    def price_list(self) -> PriceList:
-        rows = self._connection.execute(select(prices).order_by(prices.c.id))
-        return PriceList(tuple(Price(row.pattern, row.micros_per_shot, row.effective_ms) for row in rows))
 
 
 def _usage(row: object) -> Usage:

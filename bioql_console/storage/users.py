@@ -14,6 +14,7 @@ from sqlalchemy import (
     update,
 )
 
+from bioql_console.domain.invoices import Threshold
 from bioql_console.domain.ledger import Balance
 from bioql_console.domain.paging import Cursor, Page, UserQuery
 from bioql_console.domain.users import ApiKey, NewUser, Plan, User
@@ -53,6 +54,7 @@ class Users:
                 key_hint=user.key.hint,
                 stripe_customer_id=user.stripe_customer_id,
                 stripe_subscription_id=user.stripe_subscription_id,
+                threshold_by=user.threshold_by.value if user.threshold_by else "",
                 created_ms=user.created_ms,
             )
             .on_conflict_do_nothing(index_elements=["email"])
@@ -139,6 +141,12 @@ class Users:
     def set_customer(self, user_id: int, stripe_customer_id: str, stripe_subscription_id: str | None = None) -> None:
         self._edit(user_id, stripe_customer_id=stripe_customer_id, stripe_subscription_id=stripe_subscription_id)
 
+    def set_threshold(self, user_id: int, by: Threshold | None) -> None:
+        self._edit(user_id, threshold_by=by.value if by else "")
+
+    def set_plan(self, user_id: int, plan: Plan) -> None:
+        self._edit(user_id, plan=plan.value)
+
     def set_key(self, user_id: int, key: ApiKey) -> None:
         self._edit(user_id, key_sha256=key.sha256, key_hint=key.hint)
 
@@ -180,5 +188,6 @@ def _user(row: Row[tuple[object, ...]]) -> User:
         created_ms=values["created_ms"],
         last_used_ms=values["last_used_ms"],
         version=values["version"],
+        threshold_by=Threshold(values["threshold_by"]) if values["threshold_by"] else None,
         balance=Balance(values["receivable_micros"], values["credit_micros"], values["balance_version"]),
     )

@@ -139,7 +139,7 @@ class Verifier:
             select(usage.c.usage_id, usage.c.user_id, usage.c.cost_micros, posted.label("posted"))
             .outerjoin(journal_entries, entry)
             .outerjoin(postings, revenue)
-            .where(usage.c.cost_micros != posted)
+            .where(usage.c.cost_micros != posted, ~usage.c.opening)
         )
         return [
             Difference(

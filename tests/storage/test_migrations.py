@@ -18,11 +18,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from bioql_console.domain.errors import OperatorError
-from bioql_console.domain.ledger import usage_fact
 from bioql_console.storage import migrate
 from bioql_console.storage.database import Database, sqlite_url
 from bioql_console.storage.tables import metadata
-from tests.storage.people import NOW, add_people, person, rows
+from tests.storage.people import NOW, rows
 from tests.storage.raw import raw
 
 EXPRESSION_INDEXES = {"ix_users_name", "ix_users_customer", "ix_users_seen"}
@@ -43,11 +42,17 @@ def old_ledger(path: Path) -> Path:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
         connection.commit()
-    (user,) = add_people(database, person("ada"))
-    with database.write() as work:
-        work.ledger.post(usage_fact("u", user, 5_000_000, NOW, ""))
-        work.commit()
     database.close()
+    # By hand: today's code knows columns that the first version did not have.
+    with raw(path) as connection:
+        connection.executescript(f"""
+            INSERT INTO users (id, name, email, plan, key_sha256, key_hint, created_ms)
+                VALUES (1, 'ada', 'ada@uni.example', 'free', 'hash', '…', {NOW});
+            INSERT INTO balances (user_id, receivable_micros, version) VALUES (1, 5000000, 1);
+            INSERT INTO journal_entries VALUES (1, 'usage', 'usage', 'u', {NOW}, {NOW}, 'system', '', 'usd', NULL);
+            INSERT INTO postings (entry_id, account, user_id, micros, effective_ms)
+                VALUES (1, 'receivable', 1, 5000000, {NOW}), (1, 'usage_revenue', NULL, -5000000, {NOW});
+        """)
     return path
 
 

@@ -141,4 +141,4 @@ def test_usage_counts_once_by_day_and_by_user(database: Database) -> None:
             DailyShots("2026-11-18", "simulator", 21, 210_021),
         ]
         assert [day.day for day in work.usage.daily(0, midnight, ada)] == ["2026-11-17"]
-        assert work.usage.price_list().micros_per_shot("ibm_kyiv", NOW) == 3_000_000
+        assert work.tariff.price_list().micros_per_shot("ibm_kyiv", NOW) == 3_000_000

@@ -1,0 +1,152 @@
+"""Invoices of Stripe's, as far as we heard of them."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, or_, select, update
+
+from bioql_console.domain.invoices import ENDED, ORDER, Invoice, InvoiceState
+from bioql_console.domain.paging import Cursor, InvoiceQuery, Page
+from bioql_console.storage.statements import insert, like_literal, search_term
+from bioql_console.storage.tables import invoice_payments, invoices, users
+
+
+class Invoices:
+    """One row an invoice, as it stands at Stripe."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def follow(self, heard: Invoice) -> Invoice:
+        """Store what an event says; an event that is older than what we know changes nothing but gaps."""
+        self._connection.execute(
+            insert(self._connection, invoices)
+            .values(invoice_id=heard.id, user_id=heard.user_id, **_values(heard))
+            .on_conflict_do_nothing(index_elements=["invoice_id"])
+        )
+        known = self.get(heard.id)
+        assert known is not None
+        if known.user_id == heard.user_id and _newer(heard, known):
+            values = _values(heard) | {"url": heard.url or known.url, "number": heard.number or known.number}
+            self._connection.execute(update(invoices).where(invoices.c.invoice_id == heard.id).values(**values))
+        return self.get(heard.id) or known
+
+    def get(self, invoice_id: str) -> Invoice | None:
+        row = self._connection.execute(_select().where(invoices.c.invoice_id == invoice_id)).one_or_none()
+        return None if row is None else _invoice(row)
+
+    def settle(self, invoice_id: str, cents: int) -> None:
+        """Note that a payment by link took over so much of an invoice; negative cents give it back."""
+        self._connection.execute(
+            update(invoices)
+            .where(invoices.c.invoice_id == invoice_id)
+            .values(settled_cents=invoices.c.settled_cents + cents)
+        )
+
+    def unsettled(self, user_id: int) -> list[Invoice]:
+        """A user's invoices that are neither draft, paid nor wholly taken over, oldest first."""
+        rows = self._connection.execute(
+            _select()
+            .where(
+                invoices.c.user_id == user_id,
+                invoices.c.state.in_((InvoiceState.OPEN.value, InvoiceState.VOID.value)),
+                invoices.c.due_cents > invoices.c.paid_cents + invoices.c.settled_cents,
+            )
+            .order_by(invoices.c.id)
+        )
+        return [_invoice(row) for row in rows]
+
+    def latest(self, user_id: int) -> Invoice | None:
+        """A user's newest invoice."""
+        row = self._connection.execute(
+            _select().where(invoices.c.user_id == user_id).order_by(invoices.c.id.desc()).limit(1)
+        ).one_or_none()
+        return None if row is None else _invoice(row)
+
+    def page(self, query: InvoiceQuery, after: Cursor | None, limit: int) -> Page[Invoice]:
+        """Newest first."""
+        statement = _select().order_by(invoices.c.id.desc()).limit(limit + 1)
+        if query.states:
+            statement = statement.where(invoices.c.state.in_(query.states))
+        if query.user_id is not None:
+            statement = statement.where(invoices.c.user_id == query.user_id)
+        if term := search_term(query.text):
+            pattern = like_literal(term)
+            columns = (users.c.name, invoices.c.invoice_id, invoices.c.number)
+            statement = statement.where(or_(*(column.ilike(pattern, escape="\\") for column in columns)))
+        if after is not None:
+            statement = statement.where(invoices.c.id < after.id)
+        rows = self._connection.execute(statement).all()
+        more = Cursor(0, rows[limit - 1].id) if len(rows) > limit else None
+        return Page(tuple(_invoice(row) for row in rows[:limit]), more)
+
+    def add_payment(self, payment_intent: str, invoice_id: str) -> None:
+        """Remember which invoice a payment was for, so that its refund or dispute finds the user."""
+        self._connection.execute(
+            insert(self._connection, invoice_payments)
+            .values(payment_intent=payment_intent, invoice_id=invoice_id)
+            .on_conflict_do_nothing(index_elements=["payment_intent"])
+        )
+
+    def payments_of(self, invoice_id: str) -> list[str]:
+        """The payment intents that were for an invoice."""
+        found = select(invoice_payments.c.payment_intent).where(invoice_payments.c.invoice_id == invoice_id)
+        return list(self._connection.execute(found.order_by(invoice_payments.c.payment_intent)).scalars())
+
+    def of_payment(self, payment_intent: str) -> str | None:
+        """The invoice that a payment was for."""
+        return self._connection.execute(
+            select(invoice_payments.c.invoice_id).where(invoice_payments.c.payment_intent == payment_intent)
+        ).scalar()
+
+
+def _newer(heard: Invoice, known: Invoice) -> bool:
+    """Events come in any order; an invoice only ever goes forward, and more is paid of it, never less."""
+    if known.state in ENDED:
+        return heard.state is known.state and heard.paid_cents >= known.paid_cents
+    further = (ORDER[heard.state], heard.paid_cents, heard.attempts)
+    return further >= (ORDER[known.state], known.paid_cents, known.attempts)
+
+
+def _values(invoice: Invoice) -> dict[str, Any]:
+    return {
+        "number": invoice.number,
+        "state": invoice.state.value,
+        "reason": invoice.reason,
+        "total_cents": invoice.total_cents,
+        "due_cents": invoice.due_cents,
+        "paid_cents": invoice.paid_cents,
+        "created_ms": invoice.created_ms,
+        "period_start_ms": invoice.period_start_ms,
+        "period_end_ms": invoice.period_end_ms,
+        "due_ms": invoice.due_ms,
+        "subscription": invoice.subscription,
+        "url": invoice.url,
+        "attempts": invoice.attempts,
+    }
+
+
+def _select() -> Any:
+    return select(invoices, users.c.name.label("user_name")).join(users, users.c.id == invoices.c.user_id)
+
+
+def _invoice(row: Row[Any]) -> Invoice:
+    values = row._mapping
+    return Invoice(
+        id=values["invoice_id"],
+        user_id=values["user_id"],
+        number=values["number"],
+        state=InvoiceState(values["state"]),
+        reason=values["reason"],
+        total_cents=values["total_cents"],
+        due_cents=values["due_cents"],
+        paid_cents=values["paid_cents"],
+        created_ms=values["created_ms"],
+        period_start_ms=values["period_start_ms"],
+        period_end_ms=values["period_end_ms"],
+        due_ms=values["due_ms"],
+        subscription=values["subscription"],
+        url=values["url"],
+        settled_cents=values["settled_cents"],
+        attempts=values["attempts"],
+        user_name=values["user_name"],
+    )
