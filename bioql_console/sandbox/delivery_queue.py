@@ -86,6 +86,17 @@ class DeliveryQueue:
         spread = random.random() * SHUFFLE_WITHIN_S if self.options.shuffle else 0
         return real_ms() + int((self.options.delay_s + spread) * 1000)
 
+    def refused(self, kind: str, object_id: str) -> bool:
+        """Whether an event about an object was sent and is still not acknowledged by everyone."""
+        with self._store.transaction():
+            row = self._store.db.execute(
+                "SELECT 1 FROM deliveries d JOIN objects o ON o.kind = 'event' AND o.id = d.event"
+                " WHERE d.type = ? AND d.state = 'pending' AND d.count > 0"
+                " AND json_extract(o.body, '$.data.object.id') = ?",
+                (kind, object_id),
+            ).fetchone()
+        return row is not None
+
     def due(self, limit: int) -> list[Delivery]:
         """What should be sent now, oldest first."""
         with self._store.transaction():

@@ -31,7 +31,7 @@ CREATE TABLE IF NOT EXISTS idempotency (
 CREATE TABLE IF NOT EXISTS meter_events (
     seq INTEGER PRIMARY KEY, meter TEXT NOT NULL, customer TEXT NOT NULL, at INTEGER NOT NULL, value TEXT NOT NULL,
     identifier TEXT NOT NULL, event_name TEXT NOT NULL, received INTEGER NOT NULL,
-    cancelled INTEGER NOT NULL DEFAULT 0);
+    cancelled INTEGER NOT NULL DEFAULT 0, invoice TEXT);
 CREATE INDEX IF NOT EXISTS meter_events_summed ON meter_events (meter, customer, at);
 CREATE INDEX IF NOT EXISTS meter_events_identified ON meter_events (identifier, received);
 CREATE TABLE IF NOT EXISTS deliveries (
@@ -64,6 +64,9 @@ class Store:
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "temp_store=MEMORY", "cache_size=-16000"):
             self.db.execute(f"PRAGMA {pragma}").fetchall()
         self.db.executescript(SCHEMA)
+        columns = [row[1] for row in self.db.execute("PRAGMA table_info(meter_events)")]
+        if "invoice" not in columns:  # a file of a version that made no invoices
+            self.db.execute("ALTER TABLE meter_events ADD COLUMN invoice TEXT")
         self._offset_s = int(self.setting("clock_offset_s") or 0)
         self._stopped_at: int | None = None
 
@@ -201,9 +204,10 @@ class Store:
 
     # Jobs
 
-    def schedule(self, due: int, name: str, object_id: str) -> None:
+    def schedule(self, due: int, name: str, object_id: str, *, replace: bool = True) -> None:
+        verb = "REPLACE" if replace else "IGNORE"
         with self._lock:
-            self.db.execute("INSERT OR REPLACE INTO jobs VALUES (?, ?, ?)", (due, name, object_id))
+            self.db.execute(f"INSERT OR {verb} INTO jobs VALUES (?, ?, ?)", (due, name, object_id))
 
     def cancel_job(self, name: str, object_id: str) -> None:
         with self._lock:

@@ -91,6 +91,10 @@ class Work:
         """Do the job once the sandbox's clock shows `due` seconds."""
         self.store.schedule(due, job, object_id)
 
+    def schedule_once(self, due: int, job: str, object_id: str) -> None:
+        """As `schedule`, but a job that waits already keeps its time."""
+        self.store.schedule(due, job, object_id, replace=False)
+
     def emit(self, kind: str, thing: Json, previous: Json | None = None) -> Json:
         """Record an event about an object as it is now, and queue its deliveries, in this transaction."""
         data: Json = {"object": public(thing)}

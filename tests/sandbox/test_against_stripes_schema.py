@@ -16,13 +16,15 @@ from tests.sandbox.pages import console_session, opened
 KINDS = {
     *("billing.meter", "billing.meter_event", "billing.meter_event_adjustment"),
     *("billing.meter_event_summary", "charge", "checkout.session", "customer", "customer_balance_transaction"),
-    *("dispute", "event", "item", "payment_intent", "payment_method", "price", "product", "refund"),
-    "webhook_endpoint",
+    *("credit_note", "dispute", "event", "invoice", "invoice_payment", "invoiceitem", "item", "line_item"),
+    *("payment_intent", "payment_method", "price", "product", "refund", "subscription", "webhook_endpoint"),
 }
 LISTS = (
     *("customers", "checkout/sessions", "charges", "refunds", "disputes", "products", "prices", "events"),
-    *("payment_intents", "payment_methods", "webhook_endpoints", "billing/meters"),
+    *("payment_intents", "payment_methods", "webhook_endpoints", "billing/meters", "subscriptions?status=all"),
+    *("invoices", "invoice_payments", "invoiceitems", "credit_notes"),
 )
+PAGE = {"limit": 100}
 CARD = {"exp": "12/34", "cvc": "123", "email": "a@uni.example"}
 
 
@@ -58,6 +60,7 @@ def lived_in(running: Running) -> Running:
     api.payment_intents.cancel(api.payment_intents.create({"amount": 500, "currency": "usd"}).id)
     pay_in_every_way(running, customer)
     count_usage(running, customer)
+    invoice_in_every_way(running, customer)
     api.webhook_endpoints.create({"url": "http://127.0.0.1:9/", "enabled_events": ["*"]})
     return running
 
@@ -93,11 +96,32 @@ def count_usage(running: Running, customer: str) -> None:
     running.api.prices.create(price)
 
 
+def invoice_in_every_way(running: Running, customer: str) -> None:
+    api = running.api
+    billed = {"items": [{"price": api.prices.list().data[0].id}], "billing_thresholds": {"amount_gte": 300_000}}
+    subscription = api.subscriptions.create({"customer": customer, **billed})
+    payload = {"stripe_customer_id": customer, "value": "350000"}
+    api.billing.meter_events.create({"event_name": "quantum_shot", "payload": payload})
+    running.control("clock", advance_s=7_200)
+    api.subscriptions.update(subscription.id, {"billing_cycle_anchor": {"type": "now"}})
+    poor = api.customers.create({"name": "Poor", "payment_method": "pm_card_visa"}).id
+    ends = (api.invoices.void_invoice, api.invoices.mark_uncollectible, api.invoices.send_invoice)
+    for end in (*ends, lambda invoice: api.invoices.pay(invoice, {"paid_out_of_band": True})):
+        api.invoice_items.create({"customer": poor, "amount": 5_000, "currency": "usd", "description": "Usage"})
+        sent = {"collection_method": "send_invoice", "days_until_due": 30, "pending_invoice_items_behavior": "include"}
+        invoice = api.invoices.finalize_invoice(api.invoices.create({"customer": poor, **sent}).id).id
+        api.credit_notes.create({"invoice": invoice, "amount": 1_000, "memo": "Paid by link"})
+        end(invoice)
+    api.subscriptions.cancel(subscription.id)
+
+
 def everything(running: Running) -> Iterator[dict[str, Any]]:
     """Every object of every list, what events tell of, and what is only ever answered."""
     for path in LISTS:
-        for thing in running.raw.get(f"/v1/{path}", params={"limit": 100}).json()["data"]:
+        for thing in running.raw.get(f"/v1/{path}", params=PAGE if "?" not in path else None).json()["data"]:
             yield thing
+            if thing["object"] == "invoice":
+                yield from thing["lines"]["data"]
             if thing["object"] == "event":
                 yield thing["data"]["object"]
             if thing["object"] == "customer":

@@ -7,10 +7,13 @@ from . import (
     charges,
     checkout_payments,
     checkout_sessions,
+    credit_notes,
     customer_balance,
     customers,
     disputes,
     events,
+    invoice_items,
+    invoices,
     meter_events,
     meters,
     payment_intents,
@@ -18,6 +21,8 @@ from . import (
     prices,
     products,
     refunds,
+    subscription_params,
+    subscriptions,
     webhook_endpoints,
 )
 
@@ -25,10 +30,14 @@ ALL = (
     accounts.RESOURCE,
     charges.RESOURCE,
     replace(checkout_sessions.RESOURCE, jobs={**checkout_sessions.RESOURCE.jobs, **checkout_payments.JOBS}),
+    credit_notes.RESOURCE,
     customer_balance.RESOURCE,
     customers.RESOURCE,
     disputes.RESOURCE,
     events.RESOURCE,
+    invoice_items.RESOURCE,
+    invoices.RESOURCE,
+    invoices.PAYMENTS,
     meter_events.EVENTS,
     meter_events.ADJUSTMENTS,
     meter_events.EVENT_SUMMARIES,
@@ -38,8 +47,13 @@ ALL = (
     prices.RESOURCE,
     products.RESOURCE,
     refunds.RESOURCE,
+    subscriptions.RESOURCE,
     webhook_endpoints.RESOURCE,
 )
 
 # What `POST /_sandbox/<name>` does beyond Stripe's own API.
-TROUBLE = {"refunds": refunds.refund_by_hand, "disputes": disputes.dispute_by_hand}
+TROUBLE = {
+    "refunds": refunds.refund_by_hand,
+    "disputes": disputes.dispute_by_hand,
+    "thresholds": subscription_params.switch_thresholds,
+}

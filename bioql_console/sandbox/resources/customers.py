@@ -20,6 +20,7 @@ from ..params import (
 )
 from ..registry import Resource, Route, listing, retrieve
 from ..work import Work
+from . import subscriptions
 from .customer_balance import adjust
 from .payment_methods import attach
 
@@ -129,6 +130,9 @@ def _check_email(email: str | None) -> None:
 
 def _delete(work: Work) -> Json:
     customer = work.addressed("customer", "customer")
+    running = {"customer": customer["id"], "status": list(subscriptions.SHOWN)}
+    for subscription in work.store.select("subscription", equal=running):
+        subscriptions.end(work, subscription)
     gone = {"id": customer["id"], "object": "customer", "deleted": True}
     work.store.put(gone)
     for method in work.store.select("payment_method", equal={"customer": customer["id"]}):

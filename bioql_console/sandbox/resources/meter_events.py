@@ -8,6 +8,7 @@ from ..ids import random_text
 from ..params import EXPAND, PAGE, Choice, Group, Integer, Metadata, Table, Text
 from ..registry import Resource, Route
 from ..work import Work
+from . import subscriptions
 from .meters import active_meter
 
 OLDEST_S, NEWEST_S = 35 * 86_400, 5 * 60
@@ -53,6 +54,7 @@ def _create(work: Work) -> Json:
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
         (meter["id"], customer, at, str(value), identifier, given["event_name"], now),
     )
+    subscriptions.usage_came(work, customer)
     return {
         "object": "billing.meter_event",
         "created": now,
