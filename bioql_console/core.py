@@ -76,12 +76,13 @@ class Core:
         self.secrets = secrets
         self.stripe = StripeAccess(environment, secrets.secret_key, stripe_base)
         store, stripe, changes = self.database, self.stripe, self.changes
-        self.registration = Registration(store, stripe, changes, now_ms, settings.welcome_credit_micros)
-        self.users = UserAdmin(store, stripe, changes, now_ms)
-        self.usage = UsageRecording(store, changes, now_ms)
-        self.checkouts = CheckoutLinks(store, stripe, changes, now_ms, environment)
         self.meter = MeterSetup(stripe, store, now_ms)
-        self.outbox = OutboxSender(store, stripe, changes, now_ms)
+        welcome, threshold = settings.welcome_credit_micros, settings.invoice_threshold_cents
+        self.registration = Registration(store, stripe, self.meter, changes, now_ms, welcome, threshold)
+        self.users = UserAdmin(store, stripe, changes, now_ms)
+        self.usage = UsageRecording(store, changes, now_ms, threshold)
+        self.checkouts = CheckoutLinks(store, stripe, changes, now_ms, environment)
+        self.outbox = OutboxSender(store, stripe, changes, now_ms, settings.payment_terms_days)
         self.listener = ListenerStatus(changes)
         self.applier = ApplierThread(EventApplier(store, environment, changes, now_ms))
         self.inbox_writer = InboxWriter(store, on_commit=self.applier.wake)

@@ -25,6 +25,14 @@ ORDER = {
 ENDED = frozenset({InvoiceState.PAID, InvoiceState.VOID})
 
 
+class InvoiceSource(Enum):
+    """Whose doing an invoice is: a metered subscription's, this console's, or somebody's at Stripe by hand."""
+
+    SUBSCRIPTION = "subscription"
+    CONSOLE = "console"
+    MANUAL = "manual"
+
+
 class Threshold(Enum):
     """Who makes the invoice at the threshold: Stripe's subscription, or this console where Stripe does not."""
 
@@ -40,9 +48,10 @@ class Invoice:
         id: Stripe's `in_…`.
         reason: Stripe's billing reason, e.g. "subscription_threshold", "subscription_cycle" or "manual".
         total_cents: What it charges.
-        due_cents: What it asks for, after credit and debt of the customer's Stripe balance were applied.
+        due_cents: What it asked for, after credit and debt of the customer's Stripe balance were applied.
         paid_cents: What was collected on it, in or outside Stripe.
-        settled_cents: What payments by link took over: the invoice may not collect it again.
+        settled_cents: Of what it asked for, what something else took over (a payment by link, a credit note, a
+            write-off): it may not collect that as well.
     """
 
     id: str
@@ -57,6 +66,7 @@ class Invoice:
     period_start_ms: int
     period_end_ms: int
     due_ms: int | None = None
+    source: InvoiceSource = InvoiceSource.SUBSCRIPTION
     subscription: str = ""
     url: str = ""
     settled_cents: int = 0
@@ -65,10 +75,23 @@ class Invoice:
 
     @property
     def remaining_cents(self) -> int:
-        """What is still asked for by it."""
-        if self.state is InvoiceState.PAID:
+        """What it still asks for."""
+        if self.state in (InvoiceState.PAID, InvoiceState.VOID):
             return 0
         return max(0, self.due_cents - self.paid_cents - self.settled_cents)
+
+    @property
+    def replaceable_cents(self) -> int:
+        """What a payment by link may take over from it.
+
+        A void invoice collects nothing any more, and Stripe gave the credit on it back: its whole total is still owed
+        in our books and by no other invoice.
+        """
+        if self.state is InvoiceState.OPEN:
+            return self.remaining_cents
+        if self.state is InvoiceState.VOID:
+            return max(0, self.total_cents - self.paid_cents - self.settled_cents)
+        return 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ class Account(Enum):
     CUSTOMER_CREDIT = "customer_credit"
     USAGE_REVENUE = "usage_revenue"
     STRIPE_CLEARING = "stripe_clearing"
+    BANK = "bank"
     PROMOTIONS = "promotions"
     ADJUSTMENTS = "adjustments"
     DISPUTES = "disputes"
@@ -179,6 +180,26 @@ def payment_fact(payment_intent: str, user_id: int, micros: int, at_ms: int, mem
     return Fact(
         EntryKind.PAYMENT, "payment_intent", payment_intent, user_id, -micros, Account.STRIPE_CLEARING, at_ms, memo
     )
+
+
+def invoice_payment_fact(invoice: str, user_id: int, micros: int, at_ms: int, memo: str) -> Fact:
+    """Stripe collected money on an invoice. Credit that the invoice used up is no cash and posts nothing."""
+    return Fact(EntryKind.PAYMENT, "invoice", invoice, user_id, -micros, Account.STRIPE_CLEARING, at_ms, memo)
+
+
+def outside_payment_fact(invoice: str, user_id: int, micros: int, at_ms: int, memo: str) -> Fact:
+    """An invoice was paid past Stripe, by bank transfer say."""
+    return Fact(EntryKind.PAYMENT, "invoice_outside", invoice, user_id, -micros, Account.BANK, at_ms, memo)
+
+
+def write_off_fact(invoice: str, user_id: int, micros: int, at_ms: int, memo: str) -> Fact:
+    """Nobody expects the money any more."""
+    return Fact(EntryKind.WRITE_OFF, "invoice", invoice, user_id, -micros, Account.WRITE_OFFS, at_ms, memo)
+
+
+def write_off_reversal_fact(invoice: str, user_id: int, micros: int, at_ms: int, memo: str) -> Fact:
+    """What was written off was paid after all."""
+    return Fact(EntryKind.REVERSAL, "invoice", invoice, user_id, micros, Account.WRITE_OFFS, at_ms, memo)
 
 
 def refund_fact(source_id: str, user_id: int, micros: int, at_ms: int, memo: str) -> Fact:

@@ -9,6 +9,8 @@ class MessageKind(Enum):
 
     METER_EVENT = "meter_event"
     BALANCE_CREDIT = "balance_credit"
+    CREDIT_NOTE = "credit_note"
+    INVOICE = "invoice"
 
 
 class MessageState(Enum):
@@ -25,7 +27,8 @@ class Message:
 
     Args:
         key: Idempotency key (balance credit) or meter event identifier; stored before the first attempt.
-        value: Cents to charge on the meter, or to credit to the customer's Stripe balance (negative takes it back).
+        value: Cents to charge on the meter, to credit to the customer's Stripe balance (negative takes it back), to
+            take off an open invoice, or to invoice.
         extra: Further payload, e.g. shots and backend of a meter event.
     """
 

@@ -73,6 +73,11 @@ class User:
     threshold_by: Threshold | None = None
     balance: Balance = field(default_factory=Balance)
 
+    @property
+    def threshold_by_stripe(self) -> bool:
+        """Whether the user's own subscription makes an invoice at the threshold."""
+        return bool(self.stripe_subscription_id) and self.threshold_by is not Threshold.CONSOLE
+
     def with_balance(self, balance: Balance) -> "User":
         return replace(self, balance=balance)
 

@@ -3,22 +3,17 @@
 Everything happens through the transaction that is passed in, so an outcome and its postings are one.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from bioql_console.domain.checkout import CheckoutLink, CheckoutState
 from bioql_console.domain.ledger import Account, EntryKind, JournalEntry, Posting, payment_fact, refund_fact
 from bioql_console.domain.money import MICROS_PER_CENT, USD, plain_dollars
-from bioql_console.domain.outbox import MessageKind
 from bioql_console.domain.users import User
 from bioql_console.domain.webhooks import EventState, Outcome, ReceivedEvent
+from bioql_console.services import invoice_decisions
+from bioql_console.services.event_content import Decision, Misfit, applied, dollars, text_of
 from bioql_console.services.ports import Work
-
-Decision = Callable[[ReceivedEvent, dict[str, Any], Work], Outcome]
-
-
-class Misfit(Exception):
-    """The event can't be applied as it is. The message is the reason shown to the operator."""
+from bioql_console.services.settlement import queue_balance, settle_payment
 
 
 def decide(event: ReceivedEvent, content: dict[str, Any], work: Work) -> Outcome:
@@ -29,22 +24,18 @@ def decide(event: ReceivedEvent, content: dict[str, Any], work: Work) -> Outcome
         return _thin(event)
     if not isinstance(target, dict):
         return Outcome(EventState.QUARANTINED, "The event carries no object.")
-    decision = DECISIONS.get(event.type) or _by_family(event.type)
+    decision = DECISIONS.get(event.type, _ignored)
     try:
         return decision(event, target, work)
     except Misfit as misfit:
         return _quarantined(str(misfit), target, work)
 
 
-def _by_family(kind: str) -> Decision:
-    return _attention if kind in MONEY_WE_DO_NOT_EXPECT else _ignored
-
-
 def _quarantined(reason: str, target: dict[str, Any], work: Work) -> Outcome:
-    user = work.users.by_customer(_text(target, "customer"))
+    user = work.users.by_customer(text_of(target, "customer"))
     cents = target.get("amount_total", target.get("amount_paid", target.get("amount")))
     micros = cents * MICROS_PER_CENT if type(cents) is int else None
-    about = _text(target, "payment_intent") or _text(target, "id")
+    about = text_of(target, "payment_intent") or text_of(target, "id")
     return Outcome(EventState.QUARANTINED, reason, about, user.id if user else None, micros)
 
 
@@ -55,55 +46,55 @@ def _checkout_completed(event: ReceivedEvent, session: dict[str, Any], work: Wor
     link, user = _link_of(session, work)
     if session.get("payment_status") == "paid":
         return _paid(event, session, link, user, work)
-    work.checkouts.set_state(link.reference, CheckoutState.PROCESSING, session_id=_text(session, "id"))
-    return _applied("The bank has not paid yet; nothing is counted.", _text(session, "id"), user.id)
+    work.checkouts.set_state(link.reference, CheckoutState.PROCESSING, session_id=text_of(session, "id"))
+    return applied("The bank has not paid yet; nothing is counted.", text_of(session, "id"), user.id)
 
 
 def _paid(event: ReceivedEvent, session: dict[str, Any], link: CheckoutLink, user: User, work: Work) -> Outcome:
-    cents, payment = session.get("amount_total"), _text(session, "payment_intent")
+    cents, payment = session.get("amount_total"), text_of(session, "payment_intent")
     if session.get("currency") != USD:
-        raise Misfit(f"It was paid in {_text(session, 'currency').upper() or 'no currency'}, we asked for USD.")
+        raise Misfit(f"It was paid in {text_of(session, 'currency').upper() or 'no currency'}, we asked for USD.")
     if type(cents) is not int or cents != link.amount_cents:
         raise Misfit(
-            f"{_dollars(cents)} were paid, but the link asked for {plain_dollars(link.amount_cents * MICROS_PER_CENT)}."
+            f"{dollars(cents)} were paid, but the link asked for {plain_dollars(link.amount_cents * MICROS_PER_CENT)}."
         )
     if not payment:
         raise Misfit("The session names no payment.")
     micros = cents * MICROS_PER_CENT
     posted = work.ledger.post(payment_fact(payment, user.id, micros, event.created_ms, "Checkout payment"))
     work.checkouts.set_state(
-        link.reference, CheckoutState.PAID, session_id=_text(session, "id"), payment_intent=payment
+        link.reference, CheckoutState.PAID, session_id=text_of(session, "id"), payment_intent=payment
     )
     if posted:
         # A refund or dispute may have been faster than the payment it is about.
         work.inbox.reopen_about(payment)
-        # A dollar is collected once: the metered invoice must not collect these again.
-        _queue_balance(work, user, f"credit-{payment}", cents, event.created_ms, f"Paid by Checkout {payment}")
+        words = f"Paid by Checkout {payment}"
+        settle_payment(work, user, f"credit-{payment}", cents, event.created_ms, words)
     words = "" if posted else "This payment had been counted before; nothing was doubled."
-    return _applied(words, payment, user.id, micros)
+    return applied(words, payment, user.id, micros)
 
 
 def _checkout_failed(event: ReceivedEvent, session: dict[str, Any], work: Work) -> Outcome:
     link, user = _link_of(session, work)
-    work.checkouts.set_state(link.reference, CheckoutState.FAILED, session_id=_text(session, "id"))
-    return _applied("The bank refused the payment.", _text(session, "id"), user.id)
+    work.checkouts.set_state(link.reference, CheckoutState.FAILED, session_id=text_of(session, "id"))
+    return applied("The bank refused the payment.", text_of(session, "id"), user.id)
 
 
 def _checkout_expired(event: ReceivedEvent, session: dict[str, Any], work: Work) -> Outcome:
     link, user = _link_of(session, work)
-    work.checkouts.set_state(link.reference, CheckoutState.EXPIRED, session_id=_text(session, "id"))
-    return _applied("", _text(session, "id"), user.id)
+    work.checkouts.set_state(link.reference, CheckoutState.EXPIRED, session_id=text_of(session, "id"))
+    return applied("", text_of(session, "id"), user.id)
 
 
 def _link_of(session: dict[str, Any], work: Work) -> tuple[CheckoutLink, User]:
     """The link that a session belongs to, found by its id or by the reference we gave it before it had one."""
-    customer = _text(session, "customer")
+    customer = text_of(session, "customer")
     user = work.users.by_customer(customer) if customer else None
     if user is None:
         raise Misfit(f"Customer {customer or '(none)'} is none of our users.")
-    link = work.checkouts.by_session(_text(session, "id"))
+    link = work.checkouts.by_session(text_of(session, "id"))
     if link is None:
-        link = work.checkouts.by_reference(_text(session, "client_reference_id"))
+        link = work.checkouts.by_reference(text_of(session, "client_reference_id"))
     if link is None:
         raise Misfit("We did not make this Checkout session.")
     if link.user_id != user.id:
@@ -116,20 +107,20 @@ def _link_of(session: dict[str, Any], work: Work) -> tuple[CheckoutLink, User]:
 
 def _charge_refunded(event: ReceivedEvent, charge: dict[str, Any], work: Work) -> Outcome:
     """`amount_refunded` is cumulative: only what is beyond what we posted already is new, in any order."""
-    payment, refunded = _text(charge, "payment_intent"), charge.get("amount_refunded")
+    payment, refunded = text_of(charge, "payment_intent"), charge.get("amount_refunded")
     if type(refunded) is not int or refunded < 0 or charge.get("currency") != USD:
         raise Misfit("The refund has no amount in USD.")
     user = _payer(payment, work)
     posted = -work.ledger.posted_micros(EntryKind.REFUND, "charge", f"{payment}:", Account.STRIPE_CLEARING)
     new_micros = refunded * MICROS_PER_CENT - posted
     if new_micros <= 0:
-        return _applied("This refund had been counted before.", payment, user.id)
+        return applied("This refund had been counted before.", payment, user.id)
     source = f"{payment}:{refunded}"
     work.ledger.post(refund_fact(source, user.id, new_micros, event.created_ms, "Refund"))
-    _queue_balance(
+    queue_balance(
         work, user, f"refund-{source}", -(new_micros // MICROS_PER_CENT), event.created_ms, f"Refund of {payment}"
     )
-    return _applied("", payment, user.id, -new_micros)
+    return applied("", payment, user.id, -new_micros)
 
 
 def _dispute_created(event: ReceivedEvent, dispute: dict[str, Any], work: Work) -> Outcome:
@@ -139,21 +130,21 @@ def _dispute_created(event: ReceivedEvent, dispute: dict[str, Any], work: Work) 
     held = JournalEntry(
         EntryKind.DISPUTE_HOLD,
         "dispute",
-        _text(dispute, "id"),
+        text_of(dispute, "id"),
         event.created_ms,
         (Posting(Account.DISPUTES, micros), Posting(Account.STRIPE_CLEARING, -micros)),
         memo=f"Dispute of {payment}",
     )
     work.ledger.post_entry(held)
-    return _applied("The money is held until the bank decides.", payment, user.id, -micros)
+    return applied("The money is held until the bank decides.", payment, user.id, -micros)
 
 
 def _dispute_closed(event: ReceivedEvent, dispute: dict[str, Any], work: Work) -> Outcome:
     payment, micros = _disputed(dispute)
     user = _payer(payment, work)
-    status, dispute_id = _text(dispute, "status"), _text(dispute, "id")
+    status, dispute_id = text_of(dispute, "status"), text_of(dispute, "id")
     if status not in ("won", "lost"):
-        return _applied(f"The dispute ended as {status}; nothing moved.", payment, user.id)
+        return applied(f"The dispute ended as {status}; nothing moved.", payment, user.id)
     _dispute_created(event, dispute, work)  # should its beginning arrive later
     if status == "won":
         back = (Posting(Account.STRIPE_CLEARING, micros), Posting(Account.DISPUTES, -micros))
@@ -161,7 +152,7 @@ def _dispute_closed(event: ReceivedEvent, dispute: dict[str, Any], work: Work) -
             EntryKind.DISPUTE_RELEASE, "dispute", dispute_id, event.created_ms, back, memo=f"Dispute of {payment} won"
         )
         work.ledger.post_entry(entry)
-        return _applied("Won: the money is back.", payment, user.id, micros)
+        return applied("Won: the money is back.", payment, user.id, micros)
     lost = refund_fact(dispute_id, user.id, micros, event.created_ms, f"Dispute of {payment} lost")
     balance = work.ledger.balance(user.id)
     owed_again = lost.entry(balance)
@@ -174,59 +165,43 @@ def _dispute_closed(event: ReceivedEvent, dispute: dict[str, Any], work: Work) -
     )
     if work.ledger.post_entry(entry) is not None:
         cents = -(micros // MICROS_PER_CENT)
-        _queue_balance(work, user, f"dispute-{dispute_id}", cents, event.created_ms, f"Dispute of {payment} lost")
-    return _applied("Lost: the user owes it again.", payment, user.id, -micros)
+        queue_balance(work, user, f"dispute-{dispute_id}", cents, event.created_ms, f"Dispute of {payment} lost")
+    return applied("Lost: the user owes it again.", payment, user.id, -micros)
 
 
 def _disputed(dispute: dict[str, Any]) -> tuple[str, int]:
     cents = dispute.get("amount")
     if type(cents) is not int or cents <= 0 or dispute.get("currency") != USD:
         raise Misfit("The dispute has no amount in USD.")
-    return _text(dispute, "payment_intent"), cents * MICROS_PER_CENT
+    return text_of(dispute, "payment_intent"), cents * MICROS_PER_CENT
 
 
 def _payer(payment: str, work: Work) -> User:
-    """Who made a payment that we posted."""
-    payers = {posting.user_id for posting in work.ledger.postings_from("payment_intent", payment) if posting.user_id}
+    """Who made a payment that we posted, by link or on an invoice."""
+    postings = work.ledger.postings_from("payment_intent", payment)
+    if not postings and (invoice := work.invoices.of_payment(payment)):
+        postings = work.ledger.postings_from("invoice", invoice)
+    payers = {posting.user_id for posting in postings if posting.user_id}
     user = work.users.get(payers.pop()) if len(payers) == 1 else None
     if user is None:
         raise Misfit(f"Payment {payment or '(none)'} is not in our ledger yet.")
     return user
 
 
-def _queue_balance(work: Work, user: User, key: str, cents: int, at_ms: int, description: str) -> None:
-    if user.stripe_customer_id and cents:
-        work.outbox.add(
-            MessageKind.BALANCE_CREDIT,
-            key,
-            user_id=user.id,
-            stripe_customer_id=user.stripe_customer_id,
-            value=cents,
-            occurred_ms=at_ms,
-            extra={"description": description},
-        )
-
-
 # --- everything else ---
 
 
 def _customer_deleted(event: ReceivedEvent, customer: dict[str, Any], work: Work) -> Outcome:
-    user = work.users.by_customer(_text(customer, "id"))
+    user = work.users.by_customer(text_of(customer, "id"))
     if user is None:
-        return Outcome(EventState.IGNORED, "The customer was none of our users.", _text(customer, "id"))
+        return Outcome(EventState.IGNORED, "The customer was none of our users.", text_of(customer, "id"))
     raise Misfit(f"{user.name}'s customer was deleted at Stripe; the user can't pay any more.")
 
 
-def _attention(event: ReceivedEvent, target: dict[str, Any], work: Work) -> Outcome:
-    if work.users.by_customer(_text(target, "customer")) is None:
-        return Outcome(EventState.IGNORED, "The customer is none of our users.", _text(target, "id"))
-    raise Misfit("Money moved in a way that this console does not post by itself.")
-
-
 def _ignored(event: ReceivedEvent, target: dict[str, Any], work: Work) -> Outcome:
-    user = work.users.by_customer(_text(target, "customer"))
+    user = work.users.by_customer(text_of(target, "customer"))
     return Outcome(
-        EventState.IGNORED, "Nothing in the ledger depends on it.", _text(target, "id"), user.id if user else None
+        EventState.IGNORED, "Nothing in the ledger depends on it.", text_of(target, "id"), user.id if user else None
     )
 
 
@@ -234,22 +209,6 @@ def _thin(event: ReceivedEvent) -> Outcome:
     if event.type.startswith("v1.billing.meter."):
         return Outcome(EventState.QUARANTINED, "Stripe's meter refused some usage; look at the Meter page.")
     return Outcome(EventState.IGNORED, "Nothing in the ledger depends on it.")
-
-
-def _applied(words: str, object_id: str, user_id: int, micros: int | None = None) -> Outcome:
-    return Outcome(EventState.APPLIED, words, object_id, user_id, micros)
-
-
-def _text(found: dict[str, Any], name: str) -> str:
-    """A text field; an expanded object counts as its id."""
-    value = found.get(name)
-    if isinstance(value, dict):
-        value = value.get("id")
-    return value if isinstance(value, str) else ""
-
-
-def _dollars(cents: Any) -> str:
-    return plain_dollars(cents * MICROS_PER_CENT) if type(cents) is int else "An unreadable amount of dollars"
 
 
 DECISIONS: dict[str, Decision] = {
@@ -261,5 +220,5 @@ DECISIONS: dict[str, Decision] = {
     "charge.dispute.created": _dispute_created,
     "charge.dispute.closed": _dispute_closed,
     "customer.deleted": _customer_deleted,
+    **invoice_decisions.DECISIONS,
 }
-MONEY_WE_DO_NOT_EXPECT = frozenset(("invoice.paid", "invoice.payment_succeeded"))

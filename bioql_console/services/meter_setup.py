@@ -71,6 +71,16 @@ class MeterSetup:
                 work.commit()
         return self.inspect()
 
+    def ready_price(self) -> str:
+        """The metered price's id; made, with its meter, where it is missing.
+
+        Raises:
+            OperatorError: `stripe.*`, `live.locked`.
+        """
+        found = self._stripe.gateway().find_price(PRICE_LOOKUP_KEY) or self.create_missing("system").price
+        assert found is not None
+        return found.id
+
     def send_test_event(self, customer: str, operator: str) -> str:
         """Send one cent of usage that no ledger knows; never in Live. Returns its identifier."""
         if self._stripe.environment.livemode:

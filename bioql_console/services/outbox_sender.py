@@ -5,10 +5,13 @@ import threading
 from collections.abc import Callable
 
 from bioql_console.domain.errors import OperatorError
+from bioql_console.domain.invoices import InvoiceState
 from bioql_console.domain.meter import EVENT_NAME
+from bioql_console.domain.money import MICROS_PER_CENT
 from bioql_console.domain.outbox import Message, MessageKind
 from bioql_console.services.changes import Change, Changes
 from bioql_console.services.ports import Store
+from bioql_console.services.settlement import queue_balance
 from bioql_console.services.stripe_access import StripeAccess
 
 FIRST_PAUSE_MS = 2_000
@@ -23,11 +26,19 @@ PASSING = frozenset(
 class OutboxSender:
     """Takes due messages, sends each, and only then marks it; Stripe's idempotency makes a repeat harmless."""
 
-    def __init__(self, store: Store, stripe: StripeAccess, changes: Changes, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        stripe: StripeAccess,
+        changes: Changes,
+        now_ms: Callable[[], int],
+        days_until_due: int = 30,
+    ) -> None:
         self._store = store
         self._stripe = stripe
         self._changes = changes
         self._now_ms = now_ms
+        self._days_until_due = days_until_due
 
     def run(self, stop: threading.Event, wake: threading.Event) -> None:
         """Send until told to stop; looks when woken, and every few seconds for what is due again."""
@@ -45,40 +56,101 @@ class OutboxSender:
         with self._store.read() as work:
             due = work.outbox.due(self._now_ms(), limit)
         accepted: list[int] = []
+        count = 0
         for message in due:
+            if message.kind is MessageKind.INVOICE:
+                accepted = self._mark_sent(accepted)  # it looks at what still waits
             try:
-                self._send(message)
+                if self._send(message):
+                    accepted.append(message.id)
+                    count += 1
             except OperatorError as error:
                 self._give_back(message, error)
                 if error.code in PASSING:
                     break  # the next ones would meet the same wall
-            else:
-                accepted.append(message.id)
+        self._mark_sent(accepted)
+        if due:
+            self._changes.publish(Change("outbox-sent"))
+        return count
+
+    def _mark_sent(self, accepted: list[int]) -> list[int]:
         if accepted:
             with self._store.write() as work:
                 work.outbox.sent(accepted, self._now_ms())
                 work.commit()
-        if due:
-            self._changes.publish(Change("outbox-sent"))
-        return len(accepted)
+        return []
 
-    def _send(self, message: Message) -> None:
+    def _send(self, message: Message) -> bool:
+        """Whether Stripe accepted it; False when it was put off, or something else does its work."""
+        return self._ways[message.kind](message)
+
+    def _send_usage(self, message: Message) -> bool:
+        self._stripe.gateway().send_meter_event(
+            message.key,
+            EVENT_NAME,
+            message.stripe_customer_id,
+            message.value,
+            message.occurred_ms,
+            message.extra,
+            attempt=message.attempts,
+        )
+        return True
+
+    def _send_balance(self, message: Message) -> bool:
+        words = message.extra.get("description", "BioQL payment")
         gateway = self._stripe.gateway()
-        if message.kind is MessageKind.METER_EVENT:
-            gateway.send_meter_event(
-                message.key,
-                EVENT_NAME,
-                message.stripe_customer_id,
-                message.value,
-                message.occurred_ms,
-                message.extra,
-                attempt=message.attempts,
-            )
+        gateway.credit_balance(
+            message.stripe_customer_id, message.value, message.key, words, since_ms=message.occurred_ms
+        )
+        return True
+
+    def _send_credit_note(self, message: Message) -> bool:
+        """Should the invoice have been paid meanwhile, its amount becomes credit for the next one."""
+        invoice, words = message.extra["invoice"], message.extra["description"]
+        if self._stripe.gateway().credit_invoice(invoice, message.value, message.key, words):
+            return True
+        with self._store.write() as work:
+            known, user = work.invoices.get(invoice), work.users.get(message.user_id)
+            assert user is not None
+            if known is None or known.state is not InvoiceState.VOID:
+                # Of a void invoice the payment took over what nothing else will collect.
+                work.invoices.settle(invoice, -message.value)
+                queue_balance(work, user, f"{message.key}:instead", message.value, message.occurred_ms, words)
+            work.outbox.replaced(message.id, "The invoice asks for less than this by now.", self._now_ms())
+            work.commit()
+        return False
+
+    def _send_invoice(self, message: Message) -> bool:
+        """Everything else about the user goes first, so that the invoice nets to what is owed."""
+        with self._store.read() as work:
+            others = [each for each in work.outbox.waiting_for(message.user_id) if each.kind is not message.kind]
+            user = work.users.get(message.user_id)
+        assert user is not None
+        cents = min(message.value, user.balance.owed_micros // MICROS_PER_CENT)
+        if others or not cents:
+            with self._store.write() as work:
+                if others:
+                    work.outbox.failed(message.id, "Waits for usage on its way.", self._now_ms() + FIRST_PAUSE_MS)
+                else:
+                    work.outbox.replaced(message.id, "Paid before the invoice was made.", self._now_ms())
+                work.commit()
+            return False
+        gateway, subscription = self._stripe.gateway(), message.extra.get("subscription")
+        if subscription:
+            gateway.invoice_usage_now(subscription, message.key)
         else:
-            words = message.extra.get("description", "BioQL payment")
-            gateway.credit_balance(
-                message.stripe_customer_id, message.value, message.key, words, since_ms=message.occurred_ms
-            )
+            words = message.extra.get("description", "")
+            gateway.make_invoice(message.stripe_customer_id, cents, words, message.key, self._days_until_due)
+        return True
+
+    @property
+    def _ways(self) -> dict[MessageKind, Callable[[Message], bool]]:
+        return {
+            MessageKind.METER_EVENT: self._send_usage,
+            MessageKind.BALANCE_CREDIT: self._send_balance,
+            MessageKind.CREDIT_NOTE: self._send_credit_note,
+            MessageKind.INVOICE: self._send_invoice,
+        }
 
     def _give_back(self, message: Message, error: OperatorError) -> None:
         with self._store.write() as work:

@@ -13,6 +13,7 @@ from bioql_console.services import stripe_types
 from bioql_console.services.stripe_checkout import CheckoutCalls
 from bioql_console.services.stripe_customers import CustomerCalls
 from bioql_console.services.stripe_errors import Failure, not_understood, wrong_mode
+from bioql_console.services.stripe_invoices import InvoiceCalls
 from bioql_console.services.stripe_meter import MeterCalls
 from bioql_console.services.stripe_transport import (
     Answer,
@@ -63,7 +64,7 @@ class _Door(stripe.HTTPClient):
         self._traffic.close()
 
 
-class StripeGateway(CustomerCalls, CheckoutCalls, MeterCalls):
+class StripeGateway(CustomerCalls, CheckoutCalls, MeterCalls, InvoiceCalls):
     """Blocking calls, safe from several threads. All raise OperatorError `stripe.*` or `live.locked`.
 
     Args:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from bioql_console.domain.invoices import Threshold
 from bioql_console.domain.meter import Meter, MeteredPrice
 
 Content = dict[str, Any]
@@ -54,6 +55,18 @@ class CheckoutSession:
     expires_ms: int
     reference: str
     metadata: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class MeteredSubscription:
+    """A subscription that bills a customer's usage.
+
+    Args:
+        threshold_by: Who makes an invoice when the threshold is reached.
+    """
+
+    id: str
+    threshold_by: Threshold
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from bioql_console.domain.users import User
 from bioql_console.services.changes import Change, Changes
 from bioql_console.services.metering import queue_usage
 from bioql_console.services.ports import Store
+from bioql_console.services.settlement import queue_invoice_at_threshold
 
 MOST_SHOTS = 1_000_000_000
 
@@ -17,10 +18,13 @@ MOST_SHOTS = 1_000_000_000
 class UsageRecording:
     """What users ran, and what it costs them."""
 
-    def __init__(self, store: Store, changes: Changes, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, store: Store, changes: Changes, now_ms: Callable[[], int], invoice_threshold_cents: int = 300_000
+    ) -> None:
         self._store = store
         self._changes = changes
         self._now_ms = now_ms
+        self._invoice_threshold_cents = invoice_threshold_cents
 
     def price_micros(self, shots: int, backend: str) -> int:
         """What a run would cost now.
@@ -56,6 +60,8 @@ class UsageRecording:
                 work.ledger.post(usage_fact(stored_id, user.id, cost, now_ms, f"{name} · {shots:,} shots"))
             if user.stripe_customer_id:
                 queue_usage(work, usage, user.stripe_customer_id)
+                threshold = self._invoice_threshold_cents
+                queue_invoice_at_threshold(work, user, f"threshold-{stored_id}", now_ms, threshold)
             work.users.touch(user.id, now_ms)
             work.commit()
         self._changes.publish(Change("usage", user.id), Change("balances", user.id), Change("outbox"))

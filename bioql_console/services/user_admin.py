@@ -11,6 +11,7 @@ from bioql_console.services.changes import Change, Changes
 from bioql_console.services.customer_accounts import find_or_make
 from bioql_console.services.metering import queue_earlier_usage
 from bioql_console.services.ports import Store, Work
+from bioql_console.services.settlement import mirror
 from bioql_console.services.stripe_access import StripeAccess
 from bioql_console.services.turns import Turns
 
@@ -118,7 +119,9 @@ class UserAdmin:
                 adjustment_fact(source, user_id, owes_micros, self._now_ms(), reason.strip(), operator)
             ):
                 return
-            after = known_user(work, user_id).balance
+            user = known_user(work, user_id)
+            mirror(work, user, f"adjustment-{source}", owes_micros, self._now_ms(), reason.strip())
+            after = user.balance
             work.activity.record(
                 operator,
                 "adjusted balance",

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, or_, select, update
 
-from bioql_console.domain.invoices import ENDED, ORDER, Invoice, InvoiceState
+from bioql_console.domain.invoices import ENDED, ORDER, Invoice, InvoiceSource, InvoiceState
 from bioql_console.domain.paging import Cursor, InvoiceQuery, Page
 from bioql_console.storage.statements import insert, like_literal, search_term
 from bioql_console.storage.tables import invoice_payments, invoices, users
@@ -26,7 +26,12 @@ class Invoices:
         known = self.get(heard.id)
         assert known is not None
         if known.user_id == heard.user_id and _newer(heard, known):
-            values = _values(heard) | {"url": heard.url or known.url, "number": heard.number or known.number}
+            values = _values(heard) | {
+                "url": heard.url or known.url,
+                "number": heard.number or known.number,
+                # Credit notes that we have not sent yet count already; those made by hand we learn about here.
+                "settled_cents": max(heard.settled_cents, known.settled_cents),
+            }
             self._connection.execute(update(invoices).where(invoices.c.invoice_id == heard.id).values(**values))
         return self.get(heard.id) or known
 
@@ -42,16 +47,11 @@ class Invoices:
             .values(settled_cents=invoices.c.settled_cents + cents)
         )
 
-    def unsettled(self, user_id: int) -> list[Invoice]:
-        """A user's invoices that are neither draft, paid nor wholly taken over, oldest first."""
+    def of_user(self, user_id: int, *states: InvoiceState) -> list[Invoice]:
+        """A user's invoices in these states, oldest first."""
+        wanted = [state.value for state in states]
         rows = self._connection.execute(
-            _select()
-            .where(
-                invoices.c.user_id == user_id,
-                invoices.c.state.in_((InvoiceState.OPEN.value, InvoiceState.VOID.value)),
-                invoices.c.due_cents > invoices.c.paid_cents + invoices.c.settled_cents,
-            )
-            .order_by(invoices.c.id)
+            _select().where(invoices.c.user_id == user_id, invoices.c.state.in_(wanted)).order_by(invoices.c.id)
         )
         return [_invoice(row) for row in rows]
 
@@ -119,8 +119,10 @@ def _values(invoice: Invoice) -> dict[str, Any]:
         "period_start_ms": invoice.period_start_ms,
         "period_end_ms": invoice.period_end_ms,
         "due_ms": invoice.due_ms,
+        "source": invoice.source.value,
         "subscription": invoice.subscription,
         "url": invoice.url,
+        "settled_cents": invoice.settled_cents,
         "attempts": invoice.attempts,
     }
 
@@ -144,6 +146,7 @@ def _invoice(row: Row[Any]) -> Invoice:
         period_start_ms=values["period_start_ms"],
         period_end_ms=values["period_end_ms"],
         due_ms=values["due_ms"],
+        source=InvoiceSource(values["source"]),
         subscription=values["subscription"],
         url=values["url"],
         settled_cents=values["settled_cents"],

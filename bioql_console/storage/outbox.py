@@ -82,6 +82,32 @@ class Outbox:
             .values(state=MessageState.REFUSED.value, error=error, attempts=outbox.c.attempts + 1)
         )
 
+    def replaced(self, message_id: int, words: str, at_ms: int) -> None:
+        """It is not needed any more, or another message does its work; `words` say why."""
+        self._connection.execute(
+            update(outbox)
+            .where(outbox.c.id == message_id)
+            .values(state=MessageState.SENT.value, sent_ms=at_ms, error=words)
+        )
+
+    def waiting_for(self, user_id: int) -> list[Message]:
+        """What still has to reach Stripe about a user, oldest first."""
+        rows = self._connection.execute(
+            select(outbox)
+            .where(outbox.c.user_id == user_id, outbox.c.state == MessageState.WAITING.value)
+            .order_by(outbox.c.id)
+        )
+        return [_message(row) for row in rows]
+
+    def total(self, user_id: int, kind: MessageKind) -> int:
+        """Sum of the values of a user's messages of a kind, sent or waiting."""
+        found = select(func.coalesce(func.sum(outbox.c.value), 0)).where(
+            outbox.c.user_id == user_id,
+            outbox.c.kind == kind.value,
+            outbox.c.state != MessageState.REFUSED.value,
+        )
+        return int(self._connection.execute(found).scalar_one())
+
     def resend(self, message_id: int) -> None:
         """Try a refused message again, after its cause was repaired."""
         self._connection.execute(

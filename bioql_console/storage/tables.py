@@ -152,6 +152,7 @@ invoices = Table(
     Column("period_start_ms", BigInteger, nullable=False),
     Column("period_end_ms", BigInteger, nullable=False),
     Column("due_ms", BigInteger),
+    Column("source", String(15), nullable=False),
     Column("subscription", Text, nullable=False),
     Column("url", Text, nullable=False),
     Column("settled_cents", BigInteger, nullable=False, server_default=text("0")),

@@ -36,6 +36,7 @@ LIST: Table = PAGE | {
     "collection_method": Choice(of=("charge_automatically", "send_invoice")),
     "created": Range(),
     "customer": Text(),
+    "price": Text(),
     "status": Choice(of=STATUSES),
 }
 THRESHOLDS_OFF = "billing_thresholds_refused"

@@ -65,6 +65,7 @@ def _create(work: Work) -> Json:
         "has_more": False,
         "url": f"/v1/subscription_items?subscription={made['id']}",
     }
+    made["_price"] = invoice_making.item_of(made)["price"]["id"]
     work.save(made, "customer.subscription.created")
     first = invoice_making.for_period(work, made, "subscription_create", work.now, upcoming=False)
     made = work.change(work.require("subscription", made["id"], "id"), None, latest_invoice=first["id"])
@@ -245,6 +246,8 @@ def look_at_threshold(work: Work, subscription_id: str) -> None:
 
 def _list(work: Work) -> Json:
     equal: Json = {name: work.params[name] for name in ("customer", "collection_method") if work.params.get(name)}
+    if work.params.get("price"):
+        equal["_price"] = work.params["price"]
     status = work.params.get("status")
     if status != "all":
         equal["status"] = {"ended": "canceled", None: list(SHOWN)}.get(status, status)
@@ -269,7 +272,7 @@ RESOURCE = Resource(
         Route("GET", "/v1/subscription_items", _items, PAGE | EXPAND | {"subscription": Text(required=True)}),
     ),
     template=_template,
-    lookups=("customer", "collection_method", "status"),
+    lookups=("customer", "collection_method", "status", "_price"),
     expand={
         "customer": "customer",
         "default_payment_method": "payment_method",

@@ -60,6 +60,7 @@ def _create_invoices() -> None:
         sa.Column("period_start_ms", sa.BigInteger(), nullable=False),
         sa.Column("period_end_ms", sa.BigInteger(), nullable=False),
         sa.Column("due_ms", sa.BigInteger(), nullable=True),
+        sa.Column("source", sa.String(length=15), nullable=False),
         sa.Column("subscription", sa.Text(), nullable=False),
         sa.Column("url", sa.Text(), nullable=False),
         sa.Column("settled_cents", sa.BigInteger(), server_default=sa.text("0"), nullable=False),

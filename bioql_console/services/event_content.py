@@ -1,0 +1,50 @@
+"""Reading the objects of Stripe's events, and saying what came of them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from bioql_console.domain.money import MICROS_PER_CENT, plain_dollars
+from bioql_console.domain.webhooks import EventState, Outcome, ReceivedEvent
+from bioql_console.services.ports import Work
+
+Decision = Callable[[ReceivedEvent, dict[str, Any], Work], Outcome]
+
+
+class Misfit(Exception):
+    """The event can't be applied as it is. The message is the reason shown to the operator."""
+
+
+def applied(words: str, object_id: str, user_id: int, micros: int | None = None) -> Outcome:
+    return Outcome(EventState.APPLIED, words, object_id, user_id, micros)
+
+
+def text_of(found: dict[str, Any], name: str) -> str:
+    """A text field; an expanded object counts as its id."""
+    value = found.get(name)
+    if isinstance(value, dict):
+        value = value.get("id")
+    return value if isinstance(value, str) else ""
+
+
+def part_of(found: dict[str, Any], name: str) -> dict[str, Any]:
+    """A nested object; empty when it is missing or null."""
+    part = found.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def cents_of(found: dict[str, Any], name: str) -> int:
+    """An amount in cents; 0 when it is missing or null.
+
+    Raises:
+        Misfit: it is no whole number.
+    """
+    cents = found.get(name)
+    if cents is None:
+        return 0
+    if type(cents) is not int:
+        raise Misfit(f"Its {name} is no whole number of cents.")
+    return cents
+
+
+def dollars(cents: Any) -> str:
+    return plain_dollars(cents * MICROS_PER_CENT) if type(cents) is int else "An unreadable amount of dollars"

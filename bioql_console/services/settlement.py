@@ -1,0 +1,105 @@
+"""A dollar is collected once: what Stripe would still collect follows what our books say is owed.
+
+Stripe collects by invoices: of metered usage, less the customer's Stripe balance. Money that moves any other way (a
+payment by link, its refund, welcome credit, an adjustment) Stripe has to be told. Each such message is queued in the
+transaction that posts the money:
+
+- a payment by link takes over open invoices first, by credit notes, so that no card is charged for them any more;
+- the rest lowers the customer's Stripe balance, so that the next invoice nets to what is really owed.
+"""
+
+from bioql_console.domain.invoices import InvoiceSource, InvoiceState
+from bioql_console.domain.money import MICROS_PER_CENT, cents_half_up
+from bioql_console.domain.outbox import MessageKind
+from bioql_console.domain.users import User
+from bioql_console.services.ports import Work
+
+COLLECTING = (InvoiceState.OPEN, InvoiceState.VOID)
+
+
+def settle_payment(work: Work, user: User, key: str, cents: int, at_ms: int, words: str) -> None:
+    """Keep Stripe from collecting again what was paid by link.
+
+    Args:
+        key: Names the payment; messages that follow from it carry it in their own keys.
+    """
+    left = cents
+    for invoice in work.invoices.of_user(user.id, *COLLECTING):
+        part = min(left, invoice.replaceable_cents)
+        if not part or invoice.source is InvoiceSource.MANUAL:
+            continue
+        work.invoices.settle(invoice.id, part)
+        if invoice.state is InvoiceState.OPEN:
+            queue_credit_note(work, user, f"{key}:{invoice.id}", invoice.id, part, at_ms, words)
+        left -= part
+    queue_balance(work, user, key, left, at_ms, words)
+
+
+def mirror(work: Work, user: User, key: str, owes_micros: int, at_ms: int, words: str) -> None:
+    """Tell a subscribed user's Stripe balance of money that only our books know: positive when more is owed."""
+    if user.stripe_subscription_id:
+        cents = cents_half_up(abs(owes_micros))
+        queue_balance(work, user, key, -cents if owes_micros > 0 else cents, at_ms, words)
+
+
+def trim_invoices(work: Work, user: User, at_ms: int) -> None:
+    """An open invoice never asks for more than is owed: what is beyond it changes place with credit in the balance.
+
+    That happens when a payment by link came in while the invoice was being opened.
+    """
+    owed_cents = cents_half_up(work.ledger.balance(user.id).owed_micros)
+    invoices = work.invoices.of_user(user.id, InvoiceState.OPEN)
+    excess = sum(invoice.remaining_cents for invoice in invoices) - owed_cents
+    for invoice in reversed(invoices):
+        part = min(excess, invoice.remaining_cents)
+        if part <= 0:
+            continue
+        work.invoices.settle(invoice.id, part)
+        key = f"trim-{invoice.id}-{invoice.settled_cents + part}"
+        words = "Paid before this invoice was opened"
+        queue_credit_note(work, user, f"{key}:note", invoice.id, part, at_ms, words)
+        if invoice.source is not InvoiceSource.MANUAL:
+            queue_balance(work, user, key, -part, at_ms, words)
+        excess -= part
+
+
+def queue_balance(work: Work, user: User, key: str, cents: int, at_ms: int, words: str) -> None:
+    """Queue a change of the customer's Stripe balance: positive cents lower the next invoice."""
+    _queue(work, user, MessageKind.BALANCE_CREDIT, key, cents, at_ms, {"description": words})
+
+
+def queue_credit_note(work: Work, user: User, key: str, invoice: str, cents: int, at_ms: int, words: str) -> None:
+    """Queue a credit note that lowers what an open invoice asks for."""
+    _queue(work, user, MessageKind.CREDIT_NOTE, key, cents, at_ms, {"description": words, "invoice": invoice})
+
+
+def queue_invoice_at_threshold(work: Work, user: User, key: str, at_ms: int, threshold_cents: int) -> bool:
+    """Where Stripe's subscription does not: queue an invoice once what nobody invoiced yet reaches the threshold."""
+    if not user.stripe_customer_id or user.threshold_by_stripe:
+        return False
+    invoiced = sum(
+        invoice.remaining_cents for invoice in work.invoices.of_user(user.id, InvoiceState.DRAFT, InvoiceState.OPEN)
+    )
+    waiting = [message for message in work.outbox.waiting_for(user.id) if message.kind is MessageKind.INVOICE]
+    cents = work.ledger.balance(user.id).owed_micros // MICROS_PER_CENT - invoiced
+    if waiting or cents < threshold_cents:
+        return False
+    if not user.stripe_subscription_id and (credit := work.outbox.total(user.id, MessageKind.BALANCE_CREDIT)):
+        # The invoice charges exactly what is owed, so credit in the Stripe balance must not lower it once more.
+        queue_balance(work, user, f"{key}:balance", -credit, at_ms, "Included in the invoice")
+    extra = {"subscription": user.stripe_subscription_id or "", "description": "BioQL quantum computing usage"}
+    _queue(work, user, MessageKind.INVOICE, key, cents, at_ms, extra)
+    return True
+
+
+def _queue(work: Work, user: User, kind: MessageKind, key: str, cents: int, at_ms: int, extra: dict[str, str]) -> None:
+    if user.stripe_customer_id and cents:
+        work.outbox.add(
+            kind,
+            key,
+            user_id=user.id,
+            stripe_customer_id=user.stripe_customer_id,
+            value=cents,
+            occurred_ms=at_ms,
+            extra=extra,
+        )
