@@ -46,16 +46,21 @@ class AmountRefused(ValueError):
     """The amount can't be charged. The message is the sentence for the person who asked."""
 
 
-def chargeable_cents(balance: Balance, asked_micros: int | None = None) -> int:
+def chargeable_cents(balance: Balance, asked_micros: int | None = None, on_its_way_cents: int = 0) -> int:
     """Whole cents to charge: the amount asked for, or everything that is owed.
+
+    Args:
+        on_its_way_cents: What banks were asked to pay already.
 
     Raises:
         AmountRefused: not positive, more than is owed, or outside what Stripe charges in one payment.
     """
-    owed_cents = cents_half_up(balance.owed_micros)
+    owed_cents = cents_half_up(balance.owed_micros) - on_its_way_cents
     cents = owed_cents if asked_micros is None else cents_half_up(asked_micros)
     if asked_micros is not None and asked_micros <= 0:
         raise AmountRefused("Amount must be greater than 0")
+    if owed_cents <= 0 and on_its_way_cents:
+        raise AmountRefused("A bank payment is on its way; it takes a few days")
     if owed_cents <= 0:
         raise AmountRefused("Nothing is owed")
     if cents > owed_cents:

@@ -82,15 +82,9 @@ class Invoice:
 
     @property
     def replaceable_cents(self) -> int:
-        """What a payment by link may take over from it.
-
-        A void invoice collects nothing any more, and Stripe gave the credit on it back: its whole total is still owed
-        in our books and by no other invoice.
-        """
-        if self.state is InvoiceState.OPEN:
-            return self.remaining_cents
-        if self.state is InvoiceState.VOID:
-            return max(0, self.total_cents - self.paid_cents - self.settled_cents)
+        """What a payment by link may take over from it. What a void invoice asked for is owed, but by no other one."""
+        if self.state in (InvoiceState.OPEN, InvoiceState.VOID):
+            return max(0, self.due_cents - self.paid_cents - self.settled_cents)
         return 0
 
 

@@ -11,6 +11,7 @@ class MessageKind(Enum):
     BALANCE_CREDIT = "balance_credit"
     CREDIT_NOTE = "credit_note"
     INVOICE = "invoice"
+    CLOSE_LINK = "close_link"
 
 
 class MessageState(Enum):
@@ -28,7 +29,7 @@ class Message:
     Args:
         key: Idempotency key (balance credit) or meter event identifier; stored before the first attempt.
         value: Cents to charge on the meter, to credit to the customer's Stripe balance (negative takes it back), to
-            take off an open invoice, or to invoice.
+            take off an open invoice, to invoice, or that a link to be closed asks for.
         extra: Further payload, e.g. shots and backend of a meter event.
     """
 

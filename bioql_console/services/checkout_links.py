@@ -65,9 +65,10 @@ class CheckoutLinks:
     def _plan(self, user_id: int, asked_micros: int | None, operator: str) -> tuple[CheckoutLink, str]:
         with self._store.read() as work:
             user = work.users.get(user_id)
+            on_its_way = work.checkouts.processing_cents(user_id)
         if user is None:
             raise OperatorError(f"There is no user {user_id}.", fix="Search for the user again.", code="user.unknown")
-        cents = chargeable_cents(user.balance, asked_micros)
+        cents = chargeable_cents(user.balance, asked_micros, on_its_way)
         if user.stripe_customer_id is None:
             raise NoCustomer
         link = CheckoutLink(

@@ -44,23 +44,35 @@ def _quarantined(reason: str, target: dict[str, Any], work: Work) -> Outcome:
 
 def _checkout_completed(event: ReceivedEvent, session: dict[str, Any], work: Work) -> Outcome:
     link, user = _link_of(session, work)
+    _check_amount(session, link)
     if session.get("payment_status") == "paid":
         return _paid(event, session, link, user, work)
-    work.checkouts.set_state(link.reference, CheckoutState.PROCESSING, session_id=text_of(session, "id"))
+    payment = text_of(session, "payment_intent")
+    if link.state in (CheckoutState.CREATING, CheckoutState.OPEN, CheckoutState.EXPIRED):
+        work.checkouts.set_state(
+            link.reference, CheckoutState.PROCESSING, session_id=text_of(session, "id"), payment_intent=payment
+        )
+        # While the bank takes its days, no invoice may collect the same.
+        words = f"Bank payment on its way {payment}"
+        settle_payment(work, user, f"credit-{payment}", link.amount_cents, event.created_ms, words)
     return applied("The bank has not paid yet; nothing is counted.", text_of(session, "id"), user.id)
 
 
-def _paid(event: ReceivedEvent, session: dict[str, Any], link: CheckoutLink, user: User, work: Work) -> Outcome:
-    cents, payment = session.get("amount_total"), text_of(session, "payment_intent")
+def _check_amount(session: dict[str, Any], link: CheckoutLink) -> None:
+    cents = session.get("amount_total")
     if session.get("currency") != USD:
         raise Misfit(f"It was paid in {text_of(session, 'currency').upper() or 'no currency'}, we asked for USD.")
     if type(cents) is not int or cents != link.amount_cents:
         raise Misfit(
             f"{dollars(cents)} were paid, but the link asked for {plain_dollars(link.amount_cents * MICROS_PER_CENT)}."
         )
-    if not payment:
+    if not text_of(session, "payment_intent"):
         raise Misfit("The session names no payment.")
-    micros = cents * MICROS_PER_CENT
+
+
+def _paid(event: ReceivedEvent, session: dict[str, Any], link: CheckoutLink, user: User, work: Work) -> Outcome:
+    payment = text_of(session, "payment_intent")
+    micros = link.amount_cents * MICROS_PER_CENT
     posted = work.ledger.post(payment_fact(payment, user.id, micros, event.created_ms, "Checkout payment"))
     work.checkouts.set_state(
         link.reference, CheckoutState.PAID, session_id=text_of(session, "id"), payment_intent=payment
@@ -68,8 +80,9 @@ def _paid(event: ReceivedEvent, session: dict[str, Any], link: CheckoutLink, use
     if posted:
         # A refund or dispute may have been faster than the payment it is about.
         work.inbox.reopen_about(payment)
+    if posted and link.state is not CheckoutState.PROCESSING:
         words = f"Paid by Checkout {payment}"
-        settle_payment(work, user, f"credit-{payment}", cents, event.created_ms, words)
+        settle_payment(work, user, f"credit-{payment}", link.amount_cents, event.created_ms, words)
     words = "" if posted else "This payment had been counted before; nothing was doubled."
     return applied(words, payment, user.id, micros)
 
@@ -77,6 +90,10 @@ def _paid(event: ReceivedEvent, session: dict[str, Any], link: CheckoutLink, use
 def _checkout_failed(event: ReceivedEvent, session: dict[str, Any], work: Work) -> Outcome:
     link, user = _link_of(session, work)
     work.checkouts.set_state(link.reference, CheckoutState.FAILED, session_id=text_of(session, "id"))
+    if link.state is CheckoutState.PROCESSING:
+        payment = text_of(session, "payment_intent")
+        words = f"Bank payment bounced {payment}"
+        queue_balance(work, user, f"bounced-{payment}", -link.amount_cents, event.created_ms, words)
     return applied("The bank refused the payment.", text_of(session, "id"), user.id)
 
 

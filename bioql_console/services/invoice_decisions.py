@@ -20,7 +20,7 @@ from bioql_console.domain.users import User
 from bioql_console.domain.webhooks import EventState, Outcome, ReceivedEvent
 from bioql_console.services.event_content import Decision, Misfit, applied, cents_of, dollars, part_of, text_of
 from bioql_console.services.ports import Work
-from bioql_console.services.settlement import settle_payment, trim_invoices
+from bioql_console.services.settlement import close_excessive_links, queue_balance, settle_payment, trim_invoices
 
 KEY = "bioql_key"
 VOIDED = "It is void: Stripe collects nothing on it. What was used is still owed; send a link, or adjust the balance."
@@ -35,17 +35,19 @@ WORDS = {
 
 def _followed(event: ReceivedEvent, content: dict[str, Any], work: Work) -> Outcome:
     """An invoice was made, opened, changed or voided."""
-    if work.users.by_customer(text_of(content, "customer")) is None:
-        return _of_nobody(content)
+    if ignored := _nothing_in_it(content, work):
+        return ignored
     invoice, user = _heard(content, work)
+    if invoice.state is InvoiceState.VOID:
+        _keep_credit_used(event, invoice, user, work)
     trim_invoices(work, user, event.created_ms)
     return applied(_source_words(invoice) or WORDS.get(event.type, ""), invoice.id, user.id)
 
 
 def _paid(event: ReceivedEvent, content: dict[str, Any], work: Work) -> Outcome:
     """Cash came in on an invoice. Credit that it used up is no cash."""
-    if not content.get("amount_paid") and work.users.by_customer(text_of(content, "customer")) is None:
-        return _of_nobody(content)
+    if not content.get("amount_paid") and (ignored := _nothing_in_it(content, work)):
+        return ignored
     invoice, user = _heard(content, work)
     if content.get("status") != "paid":
         raise Misfit("It is about a payment, but the invoice is not paid.")
@@ -63,19 +65,34 @@ def _paid(event: ReceivedEvent, content: dict[str, Any], work: Work) -> Outcome:
         micros = outside * MICROS_PER_CENT
         posted |= work.ledger.post(outside_payment_fact(invoice.id, user.id, micros, event.created_ms, memo))
     if posted and invoice.source is InvoiceSource.MANUAL:
-        # It collected besides the metered usage, as a payment by link does.
-        settle_payment(work, user, f"credit-{invoice.id}", cents + outside, event.created_ms, f"Paid by {memo}")
+        # It collected besides the metered usage, as a payment by link does; and it used up credit meant for that.
+        instead = cents + outside + invoice.total_cents - invoice.due_cents
+        settle_payment(work, user, f"credit-{invoice.id}", instead, event.created_ms, f"Paid by {memo}")
     _reopen_what_waits(invoice.id, work)
     trim_invoices(work, user, event.created_ms)
+    close_excessive_links(work, user, event.created_ms)
     words = _source_words(invoice) if posted else "It was covered by credit; no cash moved."
     if not posted and cents + outside:
         words = "This payment had been counted before; nothing was doubled."
     return applied(words, invoice.id, user.id, (cents + outside) * MICROS_PER_CENT)
 
 
-def _of_nobody(content: dict[str, Any]) -> Outcome:
-    """Another product's; or of a customer whose registration, which begins at Stripe, is not finished here."""
-    return Outcome(EventState.IGNORED, "The customer is none of our users.", text_of(content, "id"))
+def _nothing_in_it(content: dict[str, Any], work: Work) -> Outcome | None:
+    """The empty invoice that a subscription begins with; another product's; or one of a customer whose registration,
+    which begins at Stripe, is not finished here."""
+    user = work.users.by_customer(text_of(content, "customer"))
+    if user is None:
+        return Outcome(EventState.IGNORED, "The customer is none of our users.", text_of(content, "id"))
+    if content.get("billing_reason") == "subscription_create" and not content.get("total"):
+        return Outcome(EventState.IGNORED, "The empty invoice of a new subscription.", text_of(content, "id"), user.id)
+    return None
+
+
+def _keep_credit_used(event: ReceivedEvent, invoice: Invoice, user: User, work: Work) -> None:
+    """Stripe gives back the credit on a void invoice, but in our books it is used up: the usage is still owed."""
+    used = invoice.total_cents - invoice.due_cents
+    words = f"Used on void invoice {invoice.number}"
+    queue_balance(work, user, f"void-{invoice.id}", -used, event.created_ms, words)
 
 
 def _payment_paid(event: ReceivedEvent, content: dict[str, Any], work: Work) -> Outcome:

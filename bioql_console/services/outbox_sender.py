@@ -2,8 +2,9 @@
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from bioql_console.domain.checkout import CheckoutLink
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.invoices import InvoiceState
 from bioql_console.domain.meter import EVENT_NAME
@@ -124,13 +125,14 @@ class OutboxSender:
         """Everything else about the user goes first, so that the invoice nets to what is owed."""
         with self._store.read() as work:
             others = [each for each in work.outbox.waiting_for(message.user_id) if each.kind is not message.kind]
-            user = work.users.get(message.user_id)
+            user, links = work.users.get(message.user_id), work.checkouts.unfinished(message.user_id)
         assert user is not None
         cents = min(message.value, user.balance.owed_micros // MICROS_PER_CENT)
-        if others or not cents:
+        if others or not cents or self._is_paying(links):
             with self._store.write() as work:
-                if others:
-                    work.outbox.failed(message.id, "Waits for usage on its way.", self._now_ms() + FIRST_PAUSE_MS)
+                if cents:
+                    words = "Waits for usage or a payment on its way."
+                    work.outbox.failed(message.id, words, self._now_ms() + FIRST_PAUSE_MS)
                 else:
                     work.outbox.replaced(message.id, "Paid before the invoice was made.", self._now_ms())
                 work.commit()
@@ -143,6 +145,20 @@ class OutboxSender:
             gateway.make_invoice(message.stripe_customer_id, cents, words, message.key, self._days_until_due)
         return True
 
+    def _is_paying(self, links: Sequence[CheckoutLink]) -> bool:
+        """Whether somebody paid a link and we have not heard of it yet."""
+        gateway = self._stripe.gateway()
+        return any(gateway.retrieve_checkout(link.session_id).status == "complete" for link in links if link.session_id)
+
+    def _close_link(self, message: Message) -> bool:
+        """A link that was paid or expired in the meantime tells so by its own event."""
+        try:
+            self._stripe.gateway().expire_checkout(message.extra["session"])
+        except OperatorError as error:
+            if error.code != "stripe.refused":
+                raise
+        return True
+
     @property
     def _ways(self) -> dict[MessageKind, Callable[[Message], bool]]:
         return {
@@ -150,6 +166,7 @@ class OutboxSender:
             MessageKind.BALANCE_CREDIT: self._send_balance,
             MessageKind.CREDIT_NOTE: self._send_credit_note,
             MessageKind.INVOICE: self._send_invoice,
+            MessageKind.CLOSE_LINK: self._close_link,
         }
 
     def _give_back(self, message: Message, error: OperatorError) -> None:

@@ -63,6 +63,15 @@ def trim_invoices(work: Work, user: User, at_ms: int) -> None:
         excess -= part
 
 
+def close_excessive_links(work: Work, user: User, at_ms: int) -> None:
+    """Close links that ask for more than is owed by now, before somebody pays what an invoice collected."""
+    owed_cents = cents_half_up(work.ledger.balance(user.id).owed_micros)
+    for link in work.checkouts.unfinished(user.id):
+        if link.session_id and link.amount_cents > owed_cents:
+            key = f"close-{link.session_id}"
+            _queue(work, user, MessageKind.CLOSE_LINK, key, link.amount_cents, at_ms, {"session": link.session_id})
+
+
 def queue_balance(work: Work, user: User, key: str, cents: int, at_ms: int, words: str) -> None:
     """Queue a change of the customer's Stripe balance: positive cents lower the next invoice."""
     _queue(work, user, MessageKind.BALANCE_CREDIT, key, cents, at_ms, {"description": words})
@@ -80,8 +89,9 @@ def queue_invoice_at_threshold(work: Work, user: User, key: str, at_ms: int, thr
     invoiced = sum(
         invoice.remaining_cents for invoice in work.invoices.of_user(user.id, InvoiceState.DRAFT, InvoiceState.OPEN)
     )
+    on_its_way = work.checkouts.processing_cents(user.id)
     waiting = [message for message in work.outbox.waiting_for(user.id) if message.kind is MessageKind.INVOICE]
-    cents = work.ledger.balance(user.id).owed_micros // MICROS_PER_CENT - invoiced
+    cents = work.ledger.balance(user.id).owed_micros // MICROS_PER_CENT - invoiced - on_its_way
     if waiting or cents < threshold_cents:
         return False
     if not user.stripe_subscription_id and (credit := work.outbox.total(user.id, MessageKind.BALANCE_CREDIT)):

@@ -11,7 +11,7 @@ from bioql_console.services.changes import Change, Changes
 from bioql_console.services.customer_accounts import find_or_make
 from bioql_console.services.metering import queue_earlier_usage
 from bioql_console.services.ports import Store, Work
-from bioql_console.services.settlement import mirror
+from bioql_console.services.settlement import close_excessive_links, mirror
 from bioql_console.services.stripe_access import StripeAccess
 from bioql_console.services.turns import Turns
 
@@ -121,6 +121,7 @@ class UserAdmin:
                 return
             user = known_user(work, user_id)
             mirror(work, user, f"adjustment-{source}", owes_micros, self._now_ms(), reason.strip())
+            close_excessive_links(work, user, self._now_ms())
             after = user.balance
             work.activity.record(
                 operator,
@@ -131,7 +132,7 @@ class UserAdmin:
                 reason=reason.strip(),
             )
             work.commit()
-        self._publish("balances", user_id=user_id)
+        self._publish("balances", "outbox", user_id=user_id)
 
     def _publish(self, *topics: str, user_id: int) -> None:
         self._changes.publish(*(Change(topic, user_id) for topic in (*topics, "activity")))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, update
 
 from bioql_console.domain.checkout import CheckoutLink, CheckoutState
 from bioql_console.domain.paging import CheckoutQuery, Cursor, Page
@@ -80,6 +80,13 @@ class Checkouts:
         if user_id is not None:
             statement = statement.where(checkouts.c.user_id == user_id)
         return [_link(row) for row in self._connection.execute(statement)]
+
+    def processing_cents(self, user_id: int) -> int:
+        """What banks were asked to pay on a user's links and have not paid yet."""
+        total = select(func.coalesce(func.sum(checkouts.c.amount_cents), 0)).where(
+            checkouts.c.user_id == user_id, checkouts.c.state == CheckoutState.PROCESSING.value
+        )
+        return int(self._connection.execute(total).scalar_one())
 
     def page(self, query: CheckoutQuery, after: Cursor | None, limit: int) -> Page[CheckoutLink]:
         """Newest first."""

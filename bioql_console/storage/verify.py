@@ -9,7 +9,7 @@ from bioql_console.domain.money import plain_dollars
 from bioql_console.domain.verification import Difference, Verification
 from bioql_console.domain.webhooks import EventState
 from bioql_console.storage.activity import ActivityLog
-from bioql_console.storage.tables import balances, inbox, journal_entries, postings, usage, users
+from bioql_console.storage.tables import balances, inbox, invoice_payments, journal_entries, postings, usage, users
 
 RESTORE = "Restore the newest backup and compare; don't go on posting until it is explained."
 
@@ -172,19 +172,25 @@ class Verifier:
 
     def _payments_not_posted(self) -> list[Difference]:
         """Applied events about money must have left an entry for their payment."""
+        # An invoice's payment is posted under the invoice.
+        source = func.coalesce(invoice_payments.c.invoice_id, inbox.c.object_id)
         rows = self._connection.execute(
             select(inbox.c.event_id, inbox.c.object_id, inbox.c.user_id)
+            .outerjoin(invoice_payments, invoice_payments.c.payment_intent == inbox.c.object_id)
             .outerjoin(
                 journal_entries,
                 and_(
                     journal_entries.c.kind == EntryKind.PAYMENT.value,
-                    journal_entries.c.source_type == "payment_intent",
-                    journal_entries.c.source_id == inbox.c.object_id,
+                    journal_entries.c.source_type.in_(("payment_intent", "invoice", "invoice_outside")),
+                    journal_entries.c.source_id == source,
                 ),
             )
             .where(
                 inbox.c.state == EventState.APPLIED.value,
-                inbox.c.object_id.startswith("pi_", autoescape=True),
+                or_(
+                    inbox.c.object_id.startswith("pi_", autoescape=True),
+                    inbox.c.object_id.startswith("in_", autoescape=True),
+                ),
                 inbox.c.amount_micros > 0,
                 journal_entries.c.id.is_(None),
             )

@@ -1,0 +1,67 @@
+"""A dollar is collected once, whatever happens and in whatever order it is heard of.
+
+HISTORIES=2000 in the environment plays more of them.
+"""
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from tests.money.histories import HISTORIES, History, Life
+from tests.money.world import World
+
+names = itertools.count()
+MEMORY = Path("/dev/shm")
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """A thousand ledgers are made here; in memory, where there is such a place."""
+    made = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
+    yield made
+    shutil.rmtree(made)
+
+
+@pytest.mark.timeout(3_600)
+@settings(
+    max_examples=int(os.environ.get("HISTORIES", "300")),
+    deadline=None,
+    phases=set(Phase) - {Phase.explain},  # it traces every line, for minutes
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(history=HISTORIES)
+def test_a_dollar_is_collected_once(folder: Path, history: History) -> None:
+    place = folder / str(next(names))
+    place.mkdir()
+    world = World(place, "w", folder)
+    try:
+        life = Life(world, history)
+        life.play()
+        check(world, life)
+        for _ in range(2):
+            life._month_ends(0)
+            life.rest()
+        check(world, life)
+    finally:
+        world.close()
+        shutil.rmtree(place)
+
+
+def check(world: World, life: Life) -> None:
+    user = world.user(life.user.id)
+    world.check_books()
+    assert world.cash_cents() == world.collected_cents(), "the cash in our books is the cash at Stripe"
+    assert life.account.twice_cents == 0, "nothing was collected that was not owed"
+    with world.database.read() as work:
+        on_its_way = work.checkouts.processing_cents(user.id)
+    owed = life.account.owed_cents - world.written_off_cents() + on_its_way
+    assert world.net_cents(user.id) == owed, "our books say what happened"
+    if user.stripe_subscription_id:
+        position = world.stripe_position_cents(user) + world.left_to_links_cents(user.id)
+        assert position == world.net_cents(user.id), "Stripe will collect what our books say is owed"
