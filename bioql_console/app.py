@@ -164,6 +164,7 @@ class Launcher:
             checkouts=core.checkouts,
             meter=core.meter,
             outbox=core.outbox,
+            imports=core.imports,
             replay=Replay(core.database, core.changes, core.applier.wake),
             listener=core.listener,
             heartbeat=lambda: heartbeat.beat(server.webhook_url, livemode),

@@ -132,6 +132,23 @@ def verify(data_dir: DataDir = None, database: DatabaseUrl = None, as_json: AsJs
     raise typer.Exit(0 if found.ok else 1)
 
 
+@app.command("import")
+def import_users(
+    file: Annotated[Path, typer.Argument(help="The old server's users.db; it is only read.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be brought in.")] = False,
+    as_json: AsJson = False,
+    no_credit: Annotated[bool, typer.Option("--no-credit", help="Leave prepaid credit out.")] = False,
+    data_dir: DataDir = None,
+    database: DatabaseUrl = None,
+    env: Annotated[Environment | None, typer.Option(help="Default: the active environment of the settings.")] = None,
+) -> None:
+    """Bring in an existing BioQL database, all of it or nothing; doing it again changes nothing."""
+    from bioql_console.importing import ImportOptions, answer
+
+    options = ImportOptions(file, dry_run, not no_credit, data_dir, database, env)
+    raise typer.Exit(answer(options, as_json=as_json))
+
+
 @app.command()
 def shots(
     folder: Annotated[Path, typer.Argument(help="Where the PNG files go.")],

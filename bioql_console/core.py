@@ -15,6 +15,7 @@ from bioql_console.services.changes import Changes
 from bioql_console.services.checkout_links import CheckoutLinks
 from bioql_console.services.event_applier import ApplierThread, EventApplier
 from bioql_console.services.event_intake import InboxWriter
+from bioql_console.services.legacy.legacy_import import LegacyImport
 from bioql_console.services.listener import ListenerStatus
 from bioql_console.services.meter_setup import MeterSetup
 from bioql_console.services.outbox_sender import OutboxSender
@@ -24,6 +25,7 @@ from bioql_console.services.usage_recording import UsageRecording
 from bioql_console.services.user_admin import UserAdmin
 from bioql_console.settings import Settings, environment_directory
 from bioql_console.storage.database import Database, sqlite_url
+from bioql_console.storage.legacy_file import open_legacy
 
 
 def now_ms() -> int:
@@ -49,9 +51,11 @@ def sandbox_secrets(sandbox: Sandbox) -> StripeSecrets:
     return StripeSecrets(lambda: sandbox.secret_key, lambda: [sandbox.webhook_secret])
 
 
-def database_url(settings: Settings, data_dir: Path, environment: Environment, override: str | None = None) -> str:
+def database_url(
+    settings: Settings, data_dir: Path, environment: Environment, override: str | None = None, *, make: bool = True
+) -> str:
     """The ledger's address: the one asked for, the team's, or the environment's own file."""
-    own = sqlite_url(environment_directory(data_dir, environment) / "bioql.db")
+    own = sqlite_url(environment_directory(data_dir, environment, make=make) / "bioql.db")
     shared = settings.database_url if environment is not Environment.SANDBOX else ""
     return override or shared or own
 
@@ -82,6 +86,9 @@ class Core:
         self.users = UserAdmin(store, stripe, changes, now_ms)
         self.usage = UsageRecording(store, changes, now_ms, threshold)
         self.checkouts = CheckoutLinks(store, stripe, changes, now_ms, environment)
+        self.imports = LegacyImport(
+            store, open_legacy, lambda: self.database.back_up(data_dir / "backups"), changes, now_ms
+        )
         self.outbox = OutboxSender(store, stripe, changes, now_ms, settings.payment_terms_days)
         self.listener = ListenerStatus(changes)
         self.applier = ApplierThread(EventApplier(store, environment, changes, now_ms))

@@ -90,18 +90,20 @@ def _holds_secret(value: Any) -> bool:
     )
 
 
-def data_directory(override: Path | None = None) -> Path:
-    """The folder that holds everything this program writes, private to its owner."""
+def data_directory(override: Path | None = None, *, make: bool = True) -> Path:
+    """The folder that holds everything this program writes, private to its owner; made where it is missing."""
     if override is None:
         from platformdirs import user_data_path
 
         override = user_data_path("bioql-console", appauthor=False)
-    return _made(override.expanduser().absolute())
+    folder = override.expanduser().absolute()
+    return _made(folder) if make else folder
 
 
-def environment_directory(data_dir: Path, environment: Environment) -> Path:
+def environment_directory(data_dir: Path, environment: Environment, *, make: bool = True) -> Path:
     """Each environment keeps its data apart from the others."""
-    return _made(data_dir / environment.value)
+    folder = data_dir / environment.value
+    return _made(folder) if make else folder
 
 
 def _made(folder: Path) -> Path:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bioql_console.services.credentials import Credentials
     from bioql_console.services.doctor import Doctor
     from bioql_console.services.external_server import ExternalServer
+    from bioql_console.services.legacy.legacy_import import LegacyImport
     from bioql_console.services.listener import ListenerStatus
     from bioql_console.services.meter_setup import MeterSetup
     from bioql_console.services.outbox_sender import OutboxSender
@@ -112,6 +113,7 @@ class Console:
     checkouts: "CheckoutLinks"
     meter: "MeterSetup"
     outbox: "OutboxSender"
+    imports: "LegacyImport"
     replay: "Replay"
     listener: "ListenerStatus"
     heartbeat: Callable[[], None]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bioql_console.domain.activity import Activity
 from bioql_console.domain.ageing import AgedBalance
@@ -29,6 +29,10 @@ from bioql_console.domain.usage import DailyShots, Usage
 from bioql_console.domain.users import ApiKey, NewUser, Plan, User
 from bioql_console.domain.verification import Verification
 from bioql_console.domain.webhooks import EventState, InboxEvent, Outcome, ReceivedEvent
+
+
+if TYPE_CHECKING:
+    from bioql_console.services.legacy.ports import Imports
 
 
 class Users(Protocol):
@@ -196,6 +200,8 @@ class Work(Protocol):
     def activity(self) -> ActivityLog: ...
     @property
     def figures(self) -> FiguresReader: ...
+    @property
+    def imports(self) -> "Imports": ...
     @property
     def verifier(self) -> Verifier: ...
     def commit(self) -> None: ...

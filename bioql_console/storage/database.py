@@ -77,6 +77,23 @@ class Database:
         with explained(self.words):
             migrate.require_current(self._engine)
 
+    def back_up(self, folder: Path) -> Path | None:
+        """Copy the file into a folder, as it was last committed; None for PostgreSQL, which has its own tools.
+
+        Raises:
+            OperatorError: `db.backup_failed`.
+        """
+        if self.path is None:
+            return None
+        try:
+            return migrate.back_up(self.path, folder, migrate.HEAD, self._now_ms())
+        except (OSError, sqlite3.Error) as error:
+            raise OperatorError(
+                f"The database can't be copied to {folder}; nothing was changed.",
+                fix="Check that the folder is yours and that the disk has space, then retry.",
+                code="db.backup_failed",
+            ) from error
+
     @contextmanager
     def read(self) -> Iterator[UnitOfWork]:
         """A consistent snapshot; waits for no writer, and can't write."""

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from bioql_console.domain.errors import OperatorError
 
 # The newest migration, repeated here so that an up-to-date database starts without importing Alembic (0.3 s).
-HEAD = "0003"
+HEAD = "0004"
 # Any fixed number: it names the lock under which PostgreSQL lets one process at a time make or change the schema.
 MIGRATION_LOCK = 7_303_002
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -28,7 +28,7 @@ def upgrade(engine: Engine, path: Path | None, backups: Path, now_ms: int) -> No
     if current is not None:
         _refuse_unknown(current)
         if path is not None:
-            _back_up(path, backups, current, now_ms)
+            back_up(path, backups, current, now_ms)
     with engine.connect().execution_options(bioql_write=True) as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
@@ -84,12 +84,14 @@ def _refuse_unknown(revision: str) -> None:
         ) from error
 
 
-def _back_up(path: Path, backups: Path, revision: str, now_ms: int) -> None:
+def back_up(path: Path, backups: Path, revision: str, now_ms: int) -> Path:
+    """Copy a SQLite file, as it was last committed; the copy's name tells its schema."""
     backups.mkdir(mode=0o700, parents=True, exist_ok=True)
     target = backups / f"{path.stem}-{revision}-{now_ms}.db"
     target.touch(mode=0o600)
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as copy:
         source.backup(copy)
+    return target
 
 
 def _run(connection: Connection) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from bioql_console.storage.activity import ActivityLog
 from bioql_console.storage.checkouts import Checkouts
 from bioql_console.storage.figures import FiguresReader
+from bioql_console.storage.imports import Imports
 from bioql_console.storage.inbox import Inbox
 from bioql_console.storage.invoices import Invoices
 from bioql_console.storage.ledger import Ledger
@@ -36,6 +37,7 @@ class UnitOfWork:
         self.outbox = Outbox(connection)
         self.activity = ActivityLog(connection, now_ms)
         self.figures = FiguresReader(connection)
+        self.imports = Imports(connection)
         self.verifier = Verifier(connection)
 
     def commit(self) -> None:

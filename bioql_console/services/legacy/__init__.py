@@ -1,0 +1,1 @@
+"""Bringing in the database of BioQL's first server."""
