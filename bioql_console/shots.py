@@ -5,6 +5,7 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from bioql_console.gui import start_options
@@ -60,6 +61,7 @@ class Album:
             self._payment,
             self._balances,
             self._payments,
+            self._invoices,
             self._meter,
             self._webhooks,
             self._server,
@@ -139,6 +141,25 @@ class Album:
         await self.hand.open_page("payments")
         await self.hand.choose_row(self.window.page("payments").table)  # type: ignore[attr-defined]
         await self._picture("payments")
+
+    async def _invoices(self) -> None:
+        """A customer reaches the invoice threshold; an hour later Stripe has collected."""
+        console = self.console
+        assert console.sandbox is not None
+        made = await console.workers.stripe.run(
+            console.registration.register, "Grace Muster", "grace@uni.example", "pm_card_visa"
+        )
+        for backend, shots in (("ibm_torino", 980), ("simulator", 8_000)):
+            run = partial(console.usage.record, made.user, shots=shots, backend=backend)
+            await console.workers.database.run(run)
+        page = self.window.page("payments")
+        page.tabs.setCurrentWidget(page.invoices)  # type: ignore[attr-defined]
+        table = page.invoices.table  # type: ignore[attr-defined]
+        await self.hand.until(lambda: table.model().rowCount() == 1, "Stripe drafts the invoice")
+        await console.workers.stripe.run(console.sandbox.advance_clock, 3_700)
+        await self.hand.until(lambda: table.model().rows[0].paid_cents, "it is collected")
+        await self.hand.choose_row(table)
+        await self._picture("invoices")
 
     async def _meter(self) -> None:
         await self.hand.open_page("meter")

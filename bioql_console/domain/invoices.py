@@ -99,7 +99,6 @@ class Accrual:
     by: Threshold
     accrued_micros: int
     threshold_micros: int
-    invoice: Invoice | None = None
 
     @property
     def fraction(self) -> float:

@@ -27,6 +27,10 @@ class SandboxControl:
         """Let the next `count` API calls that match `path` fail: 429, 500, "reset" or "hang"; None ends it."""
         return self._call("POST", "faults", {"status": status, "path": path, "count": count})
 
+    def thresholds(self, *, offered: bool) -> dict[str, Any]:
+        """Whether this Stripe knows billing thresholds; not every account may use them."""
+        return self._call("POST", "thresholds", {"offered": offered})
+
     def deliveries(self) -> dict[str, Any]:
         return self._call("GET", "deliveries")
 

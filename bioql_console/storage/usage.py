@@ -2,9 +2,10 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select
 
 from bioql_console.domain.money import MICROS_PER_CENT
+from bioql_console.domain.paging import Cursor, Page
 from bioql_console.domain.usage import DailyShots, Usage
 from bioql_console.storage.statements import insert, utc_day
 from bioql_console.storage.tables import usage
@@ -49,6 +50,17 @@ class UsageLog:
         )
         return [_usage(row) for row in rows]
 
+    def page(self, user_id: int, after: Cursor | None, limit: int) -> Page[Usage]:
+        """A user's runs, newest first."""
+        statement = select(usage).where(usage.c.user_id == user_id)
+        if after is not None:
+            earlier = or_(usage.c.at_ms < after.value, usage.c.id < after.id)
+            statement = statement.where(usage.c.at_ms <= after.value, earlier)
+        ordered = statement.order_by(usage.c.at_ms.desc(), usage.c.id.desc())
+        rows = self._connection.execute(ordered.limit(limit + 1)).all()
+        more = Cursor(rows[limit - 1].at_ms, rows[limit - 1].id) if len(rows) > limit else None
+        return Page(tuple(_usage(row) for row in rows[:limit]), more)
+
     def since(self, user_id: int, since_ms: int) -> list[Usage]:
         """What a user ran here from a time on, in the order it was recorded; not what was brought in."""
         rows = self._connection.execute(
@@ -57,6 +69,13 @@ class UsageLog:
             .order_by(usage.c.id)
         )
         return [_usage(row) for row in rows]
+
+    def cost_since(self, user_id: int, since_ms: int) -> int:
+        """What a user's runs here cost from a time on, micros."""
+        total = select(func.coalesce(func.sum(usage.c.cost_micros), 0)).where(
+            usage.c.user_id == user_id, usage.c.at_ms >= since_ms, ~usage.c.opening
+        )
+        return int(self._connection.execute(total).scalar_one())
 
     def fractions_micros(self, user_id: int) -> int:
         """Sum of what each of a user's runs here costs beyond whole cents."""

@@ -120,7 +120,7 @@ def _plan(price: Json) -> Json:
         "tiers_mode": None,
         "transform_usage": None,
         **{name: price[name] for name in same},
-        **{name: price["recurring"][name] for name in recurring},
+        **{name: price["recurring"].get(name) for name in recurring},
     }
 
 

@@ -1,12 +1,13 @@
-"""Payments: every Checkout link with its countdown, and what can still be done with it."""
+"""Payments: every Checkout link with its countdown and what can still be done with it; and invoices."""
 
 from typing import Any, ClassVar
 
 from PySide6.QtCore import QTimer
-from PySide6.QtWidgets import QStackedWidget
+from PySide6.QtWidgets import QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
 from bioql_console.domain.checkout import CheckoutLink, CheckoutState
 from bioql_console.ui import formats
+from bioql_console.ui.pages.invoices_view import InvoicesView
 from bioql_console.ui.pages.page import Page, open_in_browser, toolbar
 from bioql_console.ui.viewmodels.payments import PaymentsViewModel
 from bioql_console.ui.widgets.buttons import Chips, CopyButton, button
@@ -21,20 +22,34 @@ COUNTDOWN_MS = 1_000
 
 
 class PaymentsPage(Page):
-    """Search, states, table, actions on the chosen link."""
+    """Links: search, states, table, actions on the chosen one. Invoices on a tab beside them."""
 
     name: ClassVar[str] = "payments"
     title: ClassVar[str] = "Payments"
 
     def __init__(self) -> None:
         super().__init__()
+        self.invoices = InvoicesView()
+        self.tabs = QTabWidget()
+        self.tabs.setAccessibleName("Links and invoices")
+        self.tabs.addTab(self._links(), "Links")
+        self.tabs.addTab(self.invoices, "Invoices")
+        self.body.addWidget(self.tabs, 1)
+        self._countdown = QTimer(self)
+        self._countdown.setInterval(COUNTDOWN_MS)
+
+    def _links(self) -> QWidget:
+        links = QWidget()
+        column = QVBoxLayout(links)
+        column.setContentsMargins(0, 10, 0, 0)
+        column.setSpacing(10)
         self.search = SearchField("Customer, cs_…, pi_…", "Search payments")
         self.chips = Chips(CHIPS)
         self.everybody = button("All customers", self._all_customers, "quiet")
         self.everybody.hide()
         self.look = button("Ask Stripe", lambda: self._payments.act(self._payments.recover))
         self.look.setToolTip("Looks up how open links stand at Stripe")
-        self.body.addLayout(toolbar(self.search, self.chips, self.everybody, None, self.look))
+        column.addLayout(toolbar(self.search, self.chips, self.everybody, None, self.look))
         self.table = DataTable("Payments")
         self.none = EmptyState(
             "No links yet",
@@ -43,15 +58,14 @@ class PaymentsPage(Page):
         self.stack = QStackedWidget()
         self.stack.addWidget(self.table)
         self.stack.addWidget(self.none)
-        self.body.addWidget(self.stack, 1)
+        column.addWidget(self.stack, 1)
         self.copy = CopyButton("Copy link", self._url, "the Checkout link")
         self.browse = button("Open in browser", lambda: open_in_browser(self._url()))
         self.renew = button("Renew", lambda: self._do("renew"))
         self.expire = button("Close link", lambda: self._do("expire"))
         self.user = button("Show customer", self._show_user)
-        self.body.addLayout(toolbar(self.copy, self.browse, self.renew, self.expire, self.user, None))
-        self._countdown = QTimer(self)
-        self._countdown.setInterval(COUNTDOWN_MS)
+        column.addLayout(toolbar(self.copy, self.browse, self.renew, self.expire, self.user, None))
+        return links
 
     def attach(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -67,28 +81,47 @@ class PaymentsPage(Page):
         model.shown.connect(self._shown)
         model.busy_changed.connect(lambda _busy: self._enable())
         self._countdown.timeout.connect(model.tick)
+        self._invoices = self.invoices.attach(workspace)
+        self._invoices.failed.connect(model.failed)
+        self.tabs.currentChanged.connect(lambda _number: self._show_tab())
         self._enable()
 
+    def _show_tab(self) -> None:
+        """Only what is in front is kept up to date."""
+        front, behind = self._invoices, self._payments
+        if self.tabs.currentWidget() is not self.invoices:
+            front, behind = behind, front  # type: ignore[assignment]
+        behind.hide()
+        front.show()
+
     def came_to_front(self) -> None:
-        super().came_to_front()
+        if self.model is not None:
+            self._show_tab()
         self._countdown.start()
 
     def went_behind(self) -> None:
         super().went_behind()
+        if self.model is not None:
+            self._invoices.hide()
         self._countdown.stop()
 
     def close_page(self) -> None:
         self._countdown.stop()
+        if self.model is not None:
+            self._invoices.close()
         super().close_page()
 
     def focus_search(self) -> None:
-        self.search.setFocus()
+        (self.invoices if self.tabs.currentWidget() is self.invoices else self).search.setFocus()
 
     def show_argument(self, argument: Any) -> None:
         kind, _, value = str(argument).partition(":")
         if kind == "user" and value.isdigit():
             self.everybody.show()
             self._payments.only_user(int(value))
+            self.invoices.only_user(int(value))
+        elif kind == "invoices":
+            self.tabs.setCurrentWidget(self.invoices)
 
     def _all_customers(self) -> None:
         self.everybody.hide()

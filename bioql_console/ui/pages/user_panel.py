@@ -7,11 +7,13 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QTabWidg
 
 from bioql_console.domain.ageing import DAY_MS
 from bioql_console.ui import formats
+from bioql_console.ui.viewmodels.invoices import accrual_words
 from bioql_console.ui.viewmodels.user_detail import USAGE_DAYS, UserDetail, UserDetailViewModel
 from bioql_console.ui.widgets.buttons import CopyButton, button, menu_button
 from bioql_console.ui.widgets.cards import Card, EmptyState, KeyValues
 from bioql_console.ui.widgets.charts import BarChart
 from bioql_console.ui.widgets.labels import ElidedLabel, PlainLabel, StatePill
+from bioql_console.ui.widgets.progress import Progress
 from bioql_console.ui.widgets.tables import DataTable
 
 NARROWEST = 420
@@ -75,7 +77,7 @@ class UserPanel(QStackedWidget):
 
     def _add_tabs(self) -> None:
         self.ledger, self.payments = DataTable("User ledger"), DataTable("User payments")
-        self.invoices = DataTable("User invoices")
+        self.months, self.invoices = DataTable("User months"), DataTable("User invoices")
         self.usage = BarChart("Shots per day")
         self.usage_caption = PlainLabel("", "muted")
         self.facts = KeyValues()
@@ -97,15 +99,27 @@ class UserPanel(QStackedWidget):
             (self.ledger, "Ledger"),
             (usage, "Usage"),
             (self.payments, "Payments"),
-            (self.invoices, "Invoices"),
+            (self._invoices(), "Invoices"),
             (facts, "Key"),
         ):
             self.tabs.addTab(widget, title)
         self.card.body.addWidget(self.tabs, 1)
 
+    def _invoices(self) -> QWidget:
+        self.threshold = Progress("Progress towards the invoice threshold")
+        around = QWidget()
+        column = QVBoxLayout(around)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.threshold)
+        column.addWidget(self.invoices, 2)
+        column.addWidget(PlainLabel("Charged by month", "muted"))
+        column.addWidget(self.months, 3)
+        return around
+
     def attach(self, model: UserDetailViewModel) -> None:
         self.ledger.show_table(model.ledger.table)
         self.payments.show_table(model.payments)
+        self.months.show_table(model.months)
         self.invoices.show_table(model.invoices)
         self._now_ms = model.workspace.now_ms
         self.copy.copied.connect(model.workspace.toasted)
@@ -133,6 +147,7 @@ class UserPanel(QStackedWidget):
         self.checkout.setVisible(has_customer)
         self.checkout.setEnabled(owed > 0)
         self.copy.setEnabled(detail.link is not None)
+        self.threshold.show_progress(detail.accrual.fraction, accrual_words(detail.accrual))
         self._show_usage(detail)
         self._show_facts(detail)
 

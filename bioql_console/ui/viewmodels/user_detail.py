@@ -1,21 +1,27 @@
 """One user in the panel at the right: ledger, usage, payments, invoices."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from PySide6.QtCore import Signal
 
 from bioql_console.domain.ageing import DAY_MS
 from bioql_console.domain.checkout import CheckoutLink, CheckoutState
-from bioql_console.domain.paging import CheckoutQuery
+from bioql_console.domain.invoices import Accrual, Invoice
+from bioql_console.domain.paging import CheckoutQuery, InvoiceQuery
 from bioql_console.domain.statements import InvoiceStatus, MonthInvoice, month_invoices
 from bioql_console.domain.usage import DailyShots
 from bioql_console.domain.users import User
+from bioql_console.services.accrual import accrual
 from bioql_console.services.ports import Work
 from bioql_console.ui import formats
 from bioql_console.ui.models.row_table import Column, Look, RowTable
+from bioql_console.ui.viewmodels import invoices
 from bioql_console.ui.viewmodels.view_model import Rows, ViewModel
 from bioql_console.ui.workspace import Workspace
+
+if TYPE_CHECKING:
+    from bioql_console.settings import Settings
 
 USAGE_DAYS = 30
 LINKS = 50
@@ -52,14 +58,12 @@ PAYMENTS = (
     Column("Amount", lambda link: formats.dollars(link.amount_cents * 10_000), Look.NUMBER, width=92),
     Column("State", lambda link: link.state.value, Look.PILL, tone=lambda link: LINK_TONES[link.state], width=96),
 )
-INVOICE_TONES = {InvoiceStatus.PAID: "ok", InvoiceStatus.PENDING: "info", InvoiceStatus.OVERDUE: "bad"}
-INVOICES = (
-    Column("Month", lambda invoice: invoice.month, width=0),
-    Column("Amount", lambda invoice: formats.dollars(invoice.amount_micros), Look.NUMBER, width=92),
-    Column("Open", lambda invoice: formats.dollars_or_dash(invoice.open_micros), Look.NUMBER, width=86),
-    Column(
-        "State", lambda invoice: invoice.status.value, Look.PILL, tone=lambda one: INVOICE_TONES[one.status], width=92
-    ),
+MONTH_TONES = {InvoiceStatus.PAID: "ok", InvoiceStatus.PENDING: "info", InvoiceStatus.OVERDUE: "bad"}
+MONTHS = (
+    Column("Month", lambda month: month.month, width=0),
+    Column("Amount", lambda month: formats.dollars(month.amount_micros), Look.NUMBER, width=92),
+    Column("Open", lambda month: formats.dollars_or_dash(month.open_micros), Look.NUMBER, width=86),
+    Column("State", lambda month: month.status.value, Look.PILL, tone=lambda one: MONTH_TONES[one.status], width=92),
 )
 
 
@@ -78,6 +82,7 @@ class UserDetail:
     shots: int
     cost_micros: int
     link: CheckoutLink | None
+    accrual: Accrual
 
 
 class UserDetailViewModel(ViewModel):
@@ -96,7 +101,8 @@ class UserDetailViewModel(ViewModel):
             lambda e: e.entry_id,
         )
         self.payments = RowTable(PAYMENTS, lambda link: link.reference)
-        self.invoices = RowTable(INVOICES, lambda invoice: invoice.id)
+        self.months = RowTable(MONTHS, lambda month: month.id)
+        self.invoices = RowTable(invoices.OF_A_USER, lambda invoice: invoice.id)
 
     def choose(self, user_id: int) -> None:
         """Show another user; 0 shows none."""
@@ -109,26 +115,39 @@ class UserDetailViewModel(ViewModel):
             self.shown.emit(None)
             return
         user_id, now = self.user_id, self.workspace.now_ms()
-        terms = self.console.settings().payment_terms_days
-        detail, links, invoices = await self.read(lambda work: _detail(work, user_id, now, terms))
+        settings = self.console.settings()
+        found = await self.read(lambda work: _read(work, user_id, now, settings))
         if user_id != self.user_id:
             return
-        self.payments.show_rows(links)
-        self.invoices.show_rows(invoices)
+        self.payments.show_rows(found.links)
+        self.months.show_rows(found.months)
+        self.invoices.show_rows(found.invoices)
+        detail = found.detail
         self.shown.emit(detail)
         await self.ledger.reload()
 
 
-def _detail(
-    work: Work, user_id: int, now_ms: int, terms_days: int
-) -> tuple[UserDetail | None, tuple[CheckoutLink, ...], list[MonthInvoice]]:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What one snapshot holds about a user."""
+
+    detail: UserDetail | None = None
+    links: tuple[CheckoutLink, ...] = ()
+    months: tuple[MonthInvoice, ...] = ()
+    invoices: tuple[Invoice, ...] = ()
+
+
+def _read(work: Work, user_id: int, now_ms: int, settings: "Settings") -> _Found:
     user = work.users.get(user_id)
     if user is None:
-        return None, (), []
+        return _Found()
     links = work.checkouts.page(CheckoutQuery(user_id=user_id), None, LINKS).rows
     usage = tuple(work.usage.daily(now_ms - USAGE_DAYS * DAY_MS, now_ms, user_id))
     shots, cost = work.usage.totals(user_id)
     open_link = next((link for link in links if link.state is CheckoutState.OPEN), None)
-    invoices = month_invoices(user_id, work.receivables.months(user_id), user.balance.owed_micros, now_ms, terms_days)
-    detail = UserDetail(user, work.receivables.oldest_open_ms(user_id), usage, shots, cost, open_link)
-    return detail, links, invoices
+    owed, terms = user.balance.owed_micros, settings.payment_terms_days
+    months = month_invoices(user_id, work.receivables.months(user_id), owed, now_ms, terms)
+    to_go = accrual(work, user, settings.invoice_threshold_cents)
+    detail = UserDetail(user, work.receivables.oldest_open_ms(user_id), usage, shots, cost, open_link, to_go)
+    invoices = work.invoices.page(InvoiceQuery(user_id=user_id), None, LINKS).rows
+    return _Found(detail, links, tuple(months), invoices)
