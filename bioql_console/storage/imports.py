@@ -62,7 +62,7 @@ class Imports:
             .order_by(imported_users.c.legacy_id)
             .limit(at_most)
         )
-        return dict(found.tuples().all())
+        return dict(found.all())
 
     def highest_user_id(self) -> int:
         return int(self._connection.execute(select(func.coalesce(func.max(users.c.id), 0))).scalar_one())
@@ -71,7 +71,7 @@ class Imports:
         """What there is already of a page of users."""
         pairs = select(imported_users.c.legacy_id, imported_users.c.user_id)
         pairs = pairs.where(imported_users.c.lineage == lineage, imported_users.c.legacy_id.in_(legacy_ids))
-        by_legacy = dict(self._connection.execute(pairs).tuples().all())
+        by_legacy = dict(self._connection.execute(pairs).all())
         found: dict[int, tuple[str, str, str]] = {}
         wanted: tuple[tuple[Column[Any], Iterable[object]], ...] = (
             (users.c.email, {each.email for each in newcomers}),
@@ -124,7 +124,7 @@ class Imports:
         rows = self._connection.execute(
             select(usage.c.usage_id, usage.c.cost_micros).where(usage.c.usage_id.in_(usage_ids))
         )
-        return dict(rows.tuples().all())
+        return dict(rows.all())
 
     def invoices_here(self, invoice_ids: Sequence[str]) -> dict[str, tuple[int, str, str]]:
         """Which of these invoices are here: user, reason and state of each."""
@@ -160,8 +160,8 @@ class Imports:
         insert_rows(self._connection, imported_users, ("lineage", "legacy_id", "user_id"), rows)
 
     def add_usage(self, rows: Sequence[tuple[object, ...]]) -> None:
-        """Runs that an opening entry covers: usage id, user id, backend, shots, price, cost, succeeded, time."""
-        insert_rows(self._connection, usage, USAGE_COLUMNS, [(*row, True) for row in rows])
+        """Runs, each with the values of USAGE_COLUMNS."""
+        insert_rows(self._connection, usage, USAGE_COLUMNS, rows)
 
     def add_entries(self, entries: Sequence[JournalEntry], recorded_ms: int) -> None:
         """Post entries. Balances are stored apart, once a user."""

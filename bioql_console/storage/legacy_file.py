@@ -32,7 +32,7 @@ TABLES = {
     "support_tickets": ("ticket_id", "priority", "subject", "message", "status", "created_at", "resolved_at"),
 }
 BUSY_S = 2.0
-SORTER_KIB = 16_384
+SORTER_KIB = 4_096
 LegacyRow = tuple[Any, ...]
 
 

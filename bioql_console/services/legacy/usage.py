@@ -16,7 +16,8 @@ USAGE = "usage_logs"
 BATCH = 10_000
 UNKNOWN_BACKEND = "unknown"
 UNKNOWN_MONTH = "unknown"
-UsageRow = tuple[str, int, str, int, int, int, bool, int]
+UsageRow = tuple[str, int, str, int, int, int, bool, int, bool]
+"""Usage id, user id, backend, shots, price of each, cost, succeeded, time, and that an opening entry covers it."""
 Months = defaultdict[tuple[int, str], int]
 
 
@@ -73,7 +74,7 @@ class Usage:
             if micros:
                 months[owner, month] += micros
             name = _backend(backend, kind)
-            yield f"{prefix}-{owner}-{row_id}", person.user_id, name, count, each, micros, True, at_ms
+            yield f"{prefix}-{owner}-{row_id}", person.user_id, name, count, each, micros, True, at_ms, True
         self._previous = previous
 
     def _store(self, rows: list[UsageRow]) -> None:
