@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,8 +15,11 @@ from bioql_console.inspection import running_file
 from bioql_console.sandbox import Sandbox
 from bioql_console.server.app import create_app
 from bioql_console.server.host import Host, Served, bind
+from bioql_console.server.limits import Limits
 from bioql_console.server.parts import ServerParts
 from bioql_console.server.report import start_up_report
+from bioql_console.services.plan_check import PlanCheck
+from bioql_console.services.support import Support
 from bioql_console.settings import Settings
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -37,20 +41,30 @@ def server_app(core: Core, settings: Settings, url: str) -> Any:
             registration=core.registration,
             user_admin=core.users,
             usage_recording=core.usage,
+            plan_check=PlanCheck(core.database, now_ms),
             checkout_links=core.checkouts,
+            support=Support(core.database, core.changes, now_ms),
             inbox_writer=core.inbox_writer,
             webhook_secrets=core.secrets.webhook_secrets,
             listener=core.listener,
-            changes=core.changes,
             now_ms=now_ms,
+            monotonic_ms=_monotonic_ms,
             base_url=settings.dashboard_url or url,
-            allowed_origins=tuple(settings.allowed_origins),
+            allowed_origins=settings.allowed_origins,
             dev_keys_allowed=not core.environment.livemode,
             invoice_threshold_cents=settings.invoice_threshold_cents,
             payment_terms_days=settings.payment_terms_days,
+            limits=Limits(
+                settings.requests_per_second, settings.wrong_keys_per_minute, settings.registrations_per_minute
+            ),
+            trusted_proxies=settings.trusted_proxies,
             allowed_hosts=_allowed_hosts(url, settings.dashboard_url),
         )
     )
+
+
+def _monotonic_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
 
 
 def _allowed_hosts(url: str, dashboard_url: str) -> frozenset[str]:

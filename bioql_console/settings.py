@@ -4,6 +4,7 @@ import json
 import os
 import re
 from dataclasses import MISSING, dataclass, fields
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
@@ -50,6 +51,14 @@ class Settings:
     """Where customers reach the dashboard, if not at the server's own address."""
     allowed_origins: tuple[str, ...] = ()
     """Web origins whose pages may call the server, e.g. https://bioql.example."""
+    requests_per_second: int = 100
+    """Requests that one API key may send the server, a second; 1–100,000."""
+    wrong_keys_per_minute: int = 60
+    """API keys that one address may get wrong, a minute; 1–100,000."""
+    registrations_per_minute: int = 60
+    """Registrations that one address may try, a minute; 1–100,000."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses of proxies before the server; theirs, and only theirs, is the X-Forwarded-For that it believes."""
     external_command: tuple[str, ...] = ()
     """Command of an external BioQL server, one word an item."""
     external_folder: str = ""
@@ -65,6 +74,9 @@ class Settings:
         _require(0 <= self.payment_terms_days <= 365, "payment_terms_days", "0–365 days")
         _require(self.invoice_threshold_cents >= 50, "invoice_threshold_cents", "at least 50 cents")
         _require(self.welcome_credit_micros >= 0, "welcome_credit_micros", "not negative")
+        for name in ("requests_per_second", "wrong_keys_per_minute", "registrations_per_minute"):
+            _require(1 <= getattr(self, name) <= 100_000, name, "1–100,000")
+        _require(all(map(_is_network, self.trusted_proxies)), "trusted_proxies", "addresses like 10.0.0.5, 10.0.0.0/8")
         _require(self.theme in THEMES, "theme", "system, light or dark")
         _require(self.language in LANGUAGES, "language", "system, en or es")
         for name, mode in (("test_publishable_key", "test"), ("live_publishable_key", "live")):
@@ -80,6 +92,14 @@ class Settings:
 def _require(holds: bool, name: str, expected: str) -> None:
     if not holds:
         raise ValueError(f"{name} must be {expected}")
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ip_network(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _holds_secret(value: Any) -> bool:

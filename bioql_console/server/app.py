@@ -7,18 +7,22 @@ from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from bioql_console.domain.errors import OperatorError
-from bioql_console.server.acting import ActingApi
+from bioql_console.server.accounts import AccountsApi
+from bioql_console.server.billing import BillingApi
 from bioql_console.server.dashboard import dashboard_page
+from bioql_console.server.gate import Gate
+from bioql_console.server.openapi import DOCUMENT
+from bioql_console.server.own_rows import OwnRowsApi
 from bioql_console.server.parts import ServerParts
 from bioql_console.server.reading import ReadingApi
-from bioql_console.server.requests import ApiError
+from bioql_console.server.requests import Answer, ApiError
 from bioql_console.server.webhook_endpoint import Receive, Scope, Send, WebhookEndpoint, answer
 
 __all__ = ["ServerParts", "create_app"]
@@ -26,70 +30,109 @@ __all__ = ["ServerParts", "create_app"]
 WEBHOOK_PATH = "/webhooks/stripe"
 ALLOWED_HEADERS = ("Authorization", "Content-Type", "X-API-Key", "ngrok-skip-browser-warning")
 
+Endpoint = Callable[[Request], Awaitable[Response]]
 
-def create_app(parts: ServerParts) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+
+def create_app(parts: ServerParts) -> Any:
     """The ASGI application."""
     webhook = WebhookEndpoint(parts.inbox_writer, parts.webhook_secrets, parts.listener, parts.now_ms)
     rest = _starlette(parts)
+    origins = frozenset(origin.rstrip("/").encode() for origin in parts.allowed_origins)
+    shared = _readable_for(rest, parts.allowed_origins)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not host_allowed(scope, parts.allowed_hosts):
             await answer(send, 421, {"error": "This server does not answer to that name"})
         elif scope["type"] == "http" and scope["path"] == WEBHOOK_PATH:
             await webhook(scope, receive, send)
+        elif scope["type"] == "http" and _header(scope, b"origin") in origins:
+            await shared(scope, receive, send)
         else:
             await rest(scope, receive, send)
 
-    return app
+    return _behind(parts.trusted_proxies, app)
 
 
 def host_allowed(scope: Scope, allowed: frozenset[str]) -> bool:
     """Whether the Host header names this server. Another name means DNS rebinding by some web page."""
     if not allowed:
         return True
-    host = next((value for name, value in scope["headers"] if name == b"host"), b"").decode("latin-1")
     try:
-        return urlsplit(f"//{host}").hostname in allowed
+        return urlsplit(f"//{_header(scope, b'host').decode('latin-1')}").hostname in allowed
     except ValueError:
         return False
 
 
-def _starlette(parts: ServerParts) -> Starlette:
-    reading, acting = ReadingApi(parts), ActingApi(parts)
-    table: list[tuple[str, str, Callable[[Request], Awaitable[Response]]]] = [
-        ("GET", "/health", reading.health),
-        ("GET", "/stats", reading.stats),
-        ("POST", "/auth/register", acting.register),
-        ("POST", "/auth/validate", acting.validate),
-        ("GET", "/auth/user", acting.me),
-        ("POST", "/billing/check-limits", acting.check_limits),
-        ("POST", "/billing/record-usage", acting.record_usage),
-        ("POST", "/billing/log-usage", acting.record_usage),
-        ("POST", "/billing/create-payment", acting.create_payment),
-        ("GET", "/dashboard/invoices", reading.invoices),
-        ("GET", "/analytics/usage", reading.analytics),
-        ("GET", "/dashboard.html", dashboard_page),
-        ("GET", "/", _to_dashboard),
-    ]
-    origins = Middleware(
-        CORSMiddleware,
-        allow_origins=list(parts.allowed_origins),
-        allow_methods=["GET", "POST", "OPTIONS"],
-        allow_headers=list(ALLOWED_HEADERS),
+def _header(scope: Scope, name: bytes) -> bytes:
+    return next((value for each, value in scope["headers"] if each == name), b"")
+
+
+def _readable_for(app: Any, origins: tuple[str, ...]) -> Any:
+    """Pages of these origins may call, from the public network too, and read every answer, also a refusal."""
+    return CORSMiddleware(
+        app,
+        allow_origins=[origin.rstrip("/") for origin in origins],
+        allow_methods=["GET", "POST"],
+        allow_headers=ALLOWED_HEADERS,
+        allow_private_network=True,
+        expose_headers=["Retry-After"],
     )
-    handlers: Any = {ApiError: _api_error, HTTPException: _http_error, OperatorError: _operator_error}
+
+
+def _behind(proxies: tuple[str, ...], app: Any) -> Any:
+    return ProxyHeadersMiddleware(app, list(proxies)) if proxies else app
+
+
+def _starlette(parts: ServerParts) -> Starlette:
+    handlers: Any = {
+        ApiError: _api_error,
+        HTTPException: _http_error,
+        OperatorError: _operator_error,
+        Exception: _bug,
+    }
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
         parts.pool.shutdown(wait=False, cancel_futures=True)
 
-    return Starlette(
-        routes=[Route(path, handler, methods=[method]) for method, path, handler in table],
-        middleware=[origins],
+    app = Starlette(
+        routes=[Route(path, endpoint, methods=[method]) for method, path, endpoint in routes(parts)],
         exception_handlers=handlers,
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False  # an address with one more slash is another address
+    return app
+
+
+def routes(parts: ServerParts) -> list[tuple[str, str, Endpoint]]:
+    """Everything that is answered here; `openapi.py` describes all but the pages."""
+    gate = Gate(parts)
+    accounts, billing = AccountsApi(parts, gate), BillingApi(parts, gate)
+    reading, own_rows = ReadingApi(parts, gate), OwnRowsApi(parts, gate)
+    return [
+        ("GET", "/health", reading.health),
+        ("GET", "/stats", reading.stats),
+        ("POST", "/auth/register", accounts.register),
+        ("POST", "/auth/validate", accounts.validate),
+        ("GET", "/auth/user", accounts.me),
+        ("POST", "/billing/check-limits", billing.check_limits),
+        ("POST", "/billing/record-usage", billing.record_usage),
+        ("POST", "/billing/log-usage", billing.record_usage),
+        ("GET", "/billing/usage/{user_id}", own_rows.usage),
+        ("GET", "/billing/invoices/{user_id}", own_rows.invoices),
+        ("POST", "/billing/create-payment", billing.create_payment),
+        ("GET", "/dashboard/invoices", own_rows.months),
+        ("GET", "/analytics/usage", reading.analytics),
+        ("POST", "/support/ticket", own_rows.ticket),
+        ("GET", "/openapi.json", _document),
+        ("GET", "/dashboard.html", dashboard_page),
+        ("GET", "/", _to_dashboard),
+    ]
+
+
+async def _document(request: Request) -> Response:
+    return Answer(DOCUMENT)
 
 
 async def _to_dashboard(request: Request) -> Response:
@@ -97,13 +140,23 @@ async def _to_dashboard(request: Request) -> Response:
 
 
 async def _api_error(request: Request, error: ApiError) -> Response:
-    return error.response()
+    return Answer({"error": error.sentence}, error.status, error.headers)
 
 
 async def _http_error(request: Request, error: HTTPException) -> Response:
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = f"{headers['Allow']}, OPTIONS"
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=headers)
     sentences = {404: "There is nothing at this address", 405: "This method is not allowed here"}
-    return JSONResponse({"error": sentences.get(error.status_code, error.detail)}, error.status_code, error.headers)
+    return Answer({"error": sentences.get(error.status_code, error.detail)}, error.status_code, headers)
 
 
 async def _operator_error(request: Request, error: OperatorError) -> Response:
-    return JSONResponse({"error": "The service is busy, please try again"}, 503)
+    return Answer({"error": "The service is busy, please try again"}, 503)
+
+
+async def _bug(request: Request, error: Exception) -> Response:
+    """Starlette raises it again, so that it is logged."""
+    return Answer({"error": "Something went wrong here and was noted; please try again"}, 500)

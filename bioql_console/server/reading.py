@@ -1,19 +1,19 @@
-"""What the server tells: its health, and a customer's own invoices and usage."""
+"""What the server tells of itself, and a customer of their usage."""
 
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from bioql_console.domain.ageing import DAY_MS
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.money import json_dollars
-from bioql_console.domain.statements import MonthInvoice, month_invoices
 from bioql_console.domain.users import User
 from bioql_console.server import dev_answers
+from bioql_console.server.gate import Gate
 from bioql_console.server.parts import ServerParts
-from bioql_console.server.requests import bearer_key, blocking, caller
-from bioql_console.server.values import iso
+from bioql_console.server.requests import Answer, blocking
+from bioql_console.server.values import iso_day
 
 VERSION = "3.0.0-stripe"
 ANALYTICS_DAYS = 30
@@ -22,14 +22,15 @@ ANALYTICS_DAYS = 30
 class ReadingApi:
     """Routes that change nothing."""
 
-    def __init__(self, parts: ServerParts) -> None:
+    def __init__(self, parts: ServerParts, gate: Gate) -> None:
         self._parts = parts
+        self._gate = gate
 
     async def health(self, request: Request) -> Response:
         stripe_enabled = await blocking(self._parts, lambda: self._parts.stripe.enabled)
         webhooks = await blocking(self._parts, lambda: bool(self._parts.webhook_secrets()))
         database = await blocking(self._parts, self._database_state)
-        return JSONResponse(
+        return Answer(
             {
                 "status": "healthy",
                 "stripe_enabled": stripe_enabled,
@@ -58,45 +59,15 @@ class ReadingApi:
                 "revenue_30_days": json_dollars(figures.paid_micros.value),
             }
 
-        return JSONResponse(await blocking(self._parts, read))
-
-    async def invoices(self, request: Request) -> Response:
-        user = await caller(self._parts, bearer_key(request))
-        if user is None:
-            return JSONResponse(dev_answers.invoices(self._parts.now_ms()))
-
-        def read(user: User) -> list[MonthInvoice]:
-            with self._parts.store.read() as work:
-                months = work.receivables.months(user.id)
-            terms = self._parts.payment_terms_days
-            return month_invoices(user.id, months, user.balance.owed_micros, self._parts.now_ms(), terms)
-
-        rows = await blocking(self._parts, read, user)
-        return JSONResponse(
-            {
-                "current_balance": json_dollars(user.balance.owed_micros),
-                "credit": json_dollars(user.balance.available_credit_micros),
-                "invoices": [
-                    {
-                        "id": row.id,
-                        "date": iso(row.date_ms)[:10],
-                        "description": f"Quantum computing usage {row.month}",
-                        "amount": json_dollars(row.amount_micros),
-                        "status": row.status.value,
-                        "open": json_dollars(row.open_micros),
-                    }
-                    for row in rows
-                ],
-            }
-        )
+        return Answer(await blocking(self._parts, read))
 
     async def analytics(self, request: Request) -> Response:
-        user = await caller(self._parts, bearer_key(request))
+        user = await self._gate.bearer(request)
         now_ms = self._parts.now_ms()
         since_ms = now_ms - now_ms % DAY_MS - (ANALYTICS_DAYS - 1) * DAY_MS
-        dates = [iso(since_ms + day * DAY_MS)[:10] for day in range(ANALYTICS_DAYS)]
+        dates = [iso_day(since_ms + day * DAY_MS) for day in range(ANALYTICS_DAYS)]
         if user is None:
-            return JSONResponse(dev_answers.analytics(dates))
+            return Answer(dev_answers.analytics(dates))
 
         def read(user: User) -> Any:
             with self._parts.store.read() as work:
@@ -112,7 +83,7 @@ class ReadingApi:
             backends[day.backend] = backends.get(day.backend, 0) + day.shots
             if day.day in by_day:
                 by_day[day.day] += day.shots
-        return JSONResponse(
+        return Answer(
             {
                 "total_shots": shots,
                 "total_spent": json_dollars(spent),

@@ -1,15 +1,15 @@
-"""Reading requests with suspicion, and who sent them."""
+"""Reading requests with suspicion, and answering them."""
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 
-from bioql_console.domain.users import DEV_KEY_PREFIX, User
+from bioql_console.domain.users import DEV_KEY_PREFIX
 from bioql_console.server.parts import ServerParts
 
 R = TypeVar("R")
@@ -23,13 +23,18 @@ INVALID_KEY = "Invalid API key"
 class ApiError(Exception):
     """An answer other than 200: the status and the sentence for `{"error": …}`."""
 
-    def __init__(self, status: int, sentence: str, **fields: object) -> None:
+    def __init__(self, status: int, sentence: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(sentence)
         self.status = status
-        self.content = {"error": sentence, **fields}
+        self.sentence = sentence
+        self.headers = headers
 
-    def response(self) -> JSONResponse:
-        return JSONResponse(self.content, self.status)
+
+class Answer(JSONResponse):
+    """JSON that no cache keeps: answers hold keys and balances, and differ by who asks."""
+
+    def __init__(self, content: object, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(content, status, {"Cache-Control": "no-store", **(headers or {})})
 
 
 class DevKey(str):
@@ -42,24 +47,32 @@ async def json_body(request: Request) -> dict[str, Any]:
     Raises:
         ApiError: 413 too large, 408 too slow, 400 not a JSON object.
     """
-    chunks, size = [], 0
     try:
         async with asyncio.timeout(SLOWEST_BODY_S):
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size > LARGEST_BODY:
-                    raise ApiError(413, "The request is too large")
-                chunks.append(chunk)
-        found = json.loads(b"".join(chunks), parse_float=Decimal, parse_constant=_refuse_constant)
+            body = await _body(request)
+        found = json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
     except TimeoutError as error:
         raise ApiError(408, "The request took too long") from error
     except ClientDisconnect as error:
         raise ApiError(400, "The request was cut off") from error
-    except (ValueError, RecursionError) as error:
+    except (ValueError, ArithmeticError, RecursionError) as error:  # arithmetic: an exponent beyond Decimal's
         raise ApiError(400, "The request must be a JSON object") from error
     if not isinstance(found, dict):
         raise ApiError(400, "The request must be a JSON object")
     return found
+
+
+async def _body(request: Request) -> bytes:
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and (len(length) > 9 or int(length) > LARGEST_BODY):
+        raise ApiError(413, "The request is too large")
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > LARGEST_BODY:
+            raise ApiError(413, "The request is too large")
+        chunks.append(chunk)
+    return b"".join(chunks)
 
 
 def _refuse_constant(name: str) -> Any:
@@ -84,18 +97,6 @@ def _checked_key(key: str) -> str:
     if not key or len(key) > LONGEST_KEY:
         raise ApiError(401, INVALID_KEY)
     return DevKey(key) if key.startswith(DEV_KEY_PREFIX) else key
-
-
-async def caller(parts: ServerParts, key: str) -> User | None:
-    """Whose key it is; None for a dev key where those are allowed. Raises ApiError 401."""
-    if isinstance(key, DevKey):
-        if not parts.dev_keys_allowed:
-            raise ApiError(401, INVALID_KEY)
-        return None
-    user = await blocking(parts, parts.user_admin.authenticate, key)
-    if user is None:
-        raise ApiError(401, INVALID_KEY)
-    return user
 
 
 async def blocking(parts: ServerParts, work: Callable[..., R], *args: Any) -> R:

@@ -1,20 +1,39 @@
-"""Reading and writing the values of the HTTP contract."""
+"""Reading and writing the values of the HTTP contract. What can't be is refused with a sentence that names it."""
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from enum import Enum
+from typing import Any, TypeVar
+
+from starlette.requests import Request
 
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.money import micros_from_json
-from bioql_console.server import dev_answers
+from bioql_console.domain.paging import Cursor
+from bioql_console.domain.usage import Usage
+from bioql_console.domain.users import storable
 from bioql_console.server.requests import ApiError
 
+UNLIMITED = 999_999
 MOST_SHOTS = 1_000_000_000
 MOST_DIGITS = 12
+LONGEST_ID = 100
+PAGE = 50
+LARGEST_PAGE = 500
+CURSOR = re.compile(r"(\d{1,18})-(\d{1,18})", re.ASCII)
+
+Choice = TypeVar("Choice", bound=Enum)
 
 
-def remaining(limit: int | None, used: int) -> int:
-    return dev_answers.UNLIMITED if limit is None else max(0, limit - used)
+def shown_limit(shots: int | None) -> int:
+    """Deployed clients know no "no limit"."""
+    return UNLIMITED if shots is None else shots
+
+
+def own_id(usage: Usage) -> str:
+    """A run's id as its client gave it; ours names the user, too, so that ids of different users can't collide."""
+    return usage.usage_id.removeprefix(f"{usage.user_id}:")
 
 
 def shots_of(body: dict[str, Any], name: str) -> int:
@@ -27,11 +46,33 @@ def shots_of(body: dict[str, Any], name: str) -> int:
     return shots
 
 
-def backend_of(body: dict[str, Any]) -> str:
-    backend = body.get("backend")
-    if not isinstance(backend, str) or not backend.strip() or len(backend) > 100:
-        raise ApiError(400, "backend must be named")
-    return backend
+def text_of(body: dict[str, Any], name: str, longest: int) -> str:
+    """Text that is not blank, trimmed."""
+    text = body.get(name)
+    if not isinstance(text, str) or not text.strip() or len(text) > longest or not storable(text):
+        raise ApiError(400, f"{name} must be 1–{longest} characters of text")
+    return text.strip()
+
+
+def optional_text(body: dict[str, Any], name: str, longest: int = LONGEST_ID) -> str | None:
+    """None when it is missing, null or empty, as some clients send what they don't have."""
+    return None if body.get(name) in (None, "") else text_of(body, name, longest)
+
+
+def flag_of(body: dict[str, Any], name: str) -> bool:
+    """True unless it says otherwise."""
+    value = body.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise ApiError(400, f"{name} must be true or false")
+    return value is not False
+
+
+def choice_of(body: dict[str, Any], name: str, choices: type[Choice]) -> Choice:
+    try:
+        return choices(body.get(name))
+    except ValueError as error:
+        known = ", ".join(str(choice.value) for choice in choices)
+        raise ApiError(400, f"{name} must be one of {known}") from error
 
 
 def amount(value: object) -> int:
@@ -46,6 +87,23 @@ def amount(value: object) -> int:
     return micros
 
 
+def page_of(request: Request) -> tuple[Cursor | None, int]:
+    """Where a page starts and how many rows it has: `?after=` (what the page before gave as `next`) and `?limit=`."""
+    after, limit = request.query_params.get("after"), request.query_params.get("limit", str(PAGE))
+    if not re.fullmatch(r"\d{1,3}", limit, re.ASCII) or not 1 <= int(limit) <= LARGEST_PAGE:
+        raise ApiError(400, f"limit must be a whole number from 1 to {LARGEST_PAGE}")
+    if after is None:
+        return None, int(limit)
+    found = CURSOR.fullmatch(after)
+    if found is None:
+        raise ApiError(400, "after must be what the page before gave as next")
+    return Cursor(int(found[1]), int(found[2])), int(limit)
+
+
+def next_page(cursor: Cursor | None) -> str | None:
+    return None if cursor is None else f"{cursor.value}-{cursor.id}"
+
+
 def upstream(error: OperatorError) -> ApiError:
     """What to tell a customer about a failure that is ours or Stripe's."""
     if error.code == "checkout.paying":
@@ -57,3 +115,7 @@ def upstream(error: OperatorError) -> ApiError:
 
 def iso(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def iso_day(at_ms: int) -> str:
+    return iso(at_ms)[:10]

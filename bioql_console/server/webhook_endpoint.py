@@ -55,7 +55,8 @@ class WebhookEndpoint:
             await self._take(scope, receive)
         except Refused as refused:
             self._status.rejected(Rejection(self._now_ms(), refused.status, refused.reason, _remote(scope)))
-            await answer(send, refused.status, {"error": refused.reason})
+            headers = ((b"allow", b"POST"),) if refused.status == 405 else ()
+            await answer(send, refused.status, {"error": refused.reason}, headers)
         else:
             await answer(send, 200, {"received": True})
 
@@ -126,8 +127,10 @@ def _remote(scope: Scope) -> str:
     return f"{client[0]}:{client[1]}" if client else ""
 
 
-async def answer(send: Send, status: int, content: dict[str, Any]) -> None:
+async def answer(
+    send: Send, status: int, content: dict[str, Any], more_headers: Sequence[tuple[bytes, bytes]] = ()
+) -> None:
     body = json.dumps(content).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *more_headers]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,3 @@
+"""stub"""
+
+DOCUMENT: dict[str, object] = {}
