@@ -166,6 +166,7 @@ class Launcher:
             outbox=core.outbox,
             imports=core.imports,
             replay=Replay(core.database, core.changes, core.applier.wake),
+            missed_events=core.missed_events,
             listener=core.listener,
             heartbeat=lambda: heartbeat.beat(server.webhook_url, livemode),
             test_key=self._account_of,
@@ -201,8 +202,10 @@ def _doctor(core: Core, credentials: Credentials, server: EmbeddedServer) -> Doc
         credentials=credentials,
         stripe=core.stripe,
         meter=core.meter,
+        missed_events=core.missed_events,
         health=check,
         server_url=lambda: server.url,
+        now_ms=now_ms,
     )
     return Doctor(surroundings)
 

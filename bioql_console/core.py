@@ -18,6 +18,7 @@ from bioql_console.services.event_intake import InboxWriter
 from bioql_console.services.legacy.legacy_import import LegacyImport
 from bioql_console.services.listener import ListenerStatus
 from bioql_console.services.meter_setup import MeterSetup
+from bioql_console.services.missed_events import MissedEvents
 from bioql_console.services.outbox_sender import OutboxSender
 from bioql_console.services.registration import Registration
 from bioql_console.services.stripe_access import StripeAccess
@@ -90,6 +91,7 @@ class Core:
             store, open_legacy, lambda: self.database.back_up(data_dir / "backups"), changes, now_ms
         )
         self.outbox = OutboxSender(store, stripe, changes, now_ms, settings.payment_terms_days)
+        self.missed_events = MissedEvents(store, stripe, changes, now_ms, self._wake_applier)
         self.listener = ListenerStatus(changes)
         self.applier = ApplierThread(EventApplier(store, environment, changes, now_ms))
         self.inbox_writer = InboxWriter(store, on_commit=self.applier.wake)
@@ -98,6 +100,9 @@ class Core:
         self._sender = threading.Thread(
             target=self.outbox.run, args=(self._stop_sending, self._wake_sender), name="outbox", daemon=True
         )
+
+    def _wake_applier(self) -> None:
+        self.applier.wake()
 
     def start(self) -> None:
         """Finish what a crash left, then keep applying and sending."""

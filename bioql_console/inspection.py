@@ -7,10 +7,13 @@ from bioql_console.core import database_url, now_ms
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.verification import Difference, Verification
+from bioql_console.services.changes import Changes
+from bioql_console.services.checks import CheckResult
 from bioql_console.services.credentials import Credentials
-from bioql_console.services.doctor import CheckResult, Doctor, Surroundings
+from bioql_console.services.doctor import Doctor, Surroundings
 from bioql_console.services.keychain import KeychainSecrets
 from bioql_console.services.meter_setup import MeterSetup
+from bioql_console.services.missed_events import MissedEvents
 from bioql_console.services.server_health import check
 from bioql_console.services.stripe_access import StripeAccess
 from bioql_console.settings import data_directory, environment_directory, load
@@ -85,7 +88,9 @@ def run_doctor(data_dir: Path | None) -> list[CheckResult]:
         credentials=credentials,
         stripe=stripe,
         meter=MeterSetup(stripe, database, now_ms) if stripe else None,
+        missed_events=MissedEvents(database, stripe, Changes(), now_ms) if stripe else None,
         health=check,
+        now_ms=now_ms,
         server_url=lambda: running.get("url") or f"http://{settings.host}:{settings.port}",
     )
     try:

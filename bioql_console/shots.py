@@ -82,7 +82,7 @@ class Album:
 
     async def _overview(self) -> None:
         page = self.window.page("overview")
-        await self.hand.until(lambda: page.set_up.note.text().endswith("of 8"), "the set-up is checked")  # type: ignore[attr-defined]
+        await self.hand.until(lambda: page.set_up.note.text().endswith("of 12"), "the set-up is checked")  # type: ignore[attr-defined]
         vitals = self.window.vitals
         await self.hand.until(
             lambda: vitals is not None and all(sign.state != "unknown" for sign in vitals.signs.values()),

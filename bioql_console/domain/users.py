@@ -40,6 +40,16 @@ class ApiKey:
         return cls(hash_key(key), shown)
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedKey:
+    """A key that was used and that no user has, told by its hint."""
+
+    hint: str
+    count: int
+    first_ms: int
+    last_ms: int
+
+
 def new_api_key() -> str:
     """A key of 256 random bits. Shown once, kept only as a hash."""
     return KEY_PREFIX + secrets.token_urlsafe(32)

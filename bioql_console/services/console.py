@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bioql_console.services.legacy.legacy_import import LegacyImport
     from bioql_console.services.listener import ListenerStatus
     from bioql_console.services.meter_setup import MeterSetup
+    from bioql_console.services.missed_events import MissedEvents
     from bioql_console.services.outbox_sender import OutboxSender
     from bioql_console.services.registration import Registration
     from bioql_console.services.replay import Replay
@@ -115,6 +116,7 @@ class Console:
     outbox: "OutboxSender"
     imports: "LegacyImport"
     replay: "Replay"
+    missed_events: "MissedEvents"
     listener: "ListenerStatus"
     heartbeat: Callable[[], None]
     test_key: "Callable[[Environment], StripeAccount]"

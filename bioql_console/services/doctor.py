@@ -8,30 +8,16 @@ from typing import TYPE_CHECKING
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.paging import UserQuery
+from bioql_console.services.checks import CheckResult
 from bioql_console.services.ports import Store
+from bioql_console.services.symptoms import Symptoms
 
 if TYPE_CHECKING:
     from bioql_console.services.credentials import Credentials
     from bioql_console.services.meter_setup import MeterSetup
+    from bioql_console.services.missed_events import MissedEvents
     from bioql_console.services.server_health import HealthReport
     from bioql_console.services.stripe_access import StripeAccess
-
-
-@dataclass(frozen=True, slots=True)
-class CheckResult:
-    """One line of the doctor's report.
-
-    Args:
-        id: Stable name, e.g. "keychain".
-        ok: None when it can't be known, e.g. because an earlier check failed.
-        what: One sentence that says how it is.
-        cure: The one next step; empty when all is well.
-    """
-
-    id: str
-    ok: bool | None
-    what: str
-    cure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +25,7 @@ class Surroundings:
     """What the doctor looks at.
 
     Args:
-        stripe: None when there is no way to reach Stripe, e.g. a sandbox that is not running.
+        stripe, meter, missed_events: None when there is no way to reach Stripe, e.g. a sandbox that is not running.
         server_url: Where the server to ask for its health is, e.g. "http://127.0.0.1:5001".
     """
 
@@ -49,8 +35,10 @@ class Surroundings:
     credentials: "Credentials"
     stripe: "StripeAccess | None"
     meter: "MeterSetup | None"
+    missed_events: "MissedEvents | None"
     health: "Callable[[str], HealthReport]"
     server_url: Callable[[], str]
+    now_ms: Callable[[], int]
 
 
 class Doctor:
@@ -58,6 +46,7 @@ class Doctor:
 
     def __init__(self, surroundings: Surroundings) -> None:
         self._at = surroundings
+        self._symptoms = Symptoms(surroundings.store, surroundings.missed_events, surroundings.now_ms)
 
     def run(self, only: Collection[str] = ()) -> list[CheckResult]:
         """All checks, or those named, in the order in which to mend them."""
@@ -74,8 +63,7 @@ class Doctor:
             self.server,
             self.server_stripe,
             self.server_webhooks,
-            self.customers,
-            self.events,
+            *self._symptoms.all(),
         )
         return [check() for check in checks if not only or check.__name__ in only]
 
@@ -196,38 +184,6 @@ class Doctor:
     def server_webhooks(self) -> CheckResult:
         report = self._at.health(self._at.server_url())
         return _flag("server_webhooks", report.webhooks_enabled, "Webhook handling", report.words, report.cure)
-
-    def customers(self) -> CheckResult:
-        try:
-            with self._at.store.read() as work:
-                missing = work.users.count(UserQuery(no_customer=True))
-        except OperatorError as error:
-            return CheckResult("customers", None, "Users can't be read.", error.fix)
-        if not missing:
-            return CheckResult("customers", True, "Every user has a Stripe customer.")
-        return CheckResult(
-            "customers",
-            False,
-            f"{missing:,} users have no Stripe customer and can't pay.",
-            "Users page, filter “No customer”, then Create Stripe customer.",
-        )
-
-    def events(self) -> CheckResult:
-        try:
-            with self._at.store.read() as work:
-                waiting = sum(
-                    1 for state, count in work.inbox.counts().items() if state.value == "quarantined" and count
-                )
-        except OperatorError as error:
-            return CheckResult("events", None, "Events can't be read.", error.fix)
-        if not waiting:
-            return CheckResult("events", True, "No event waits for a decision.")
-        return CheckResult(
-            "events",
-            False,
-            "Events wait in quarantine.",
-            "Webhooks page, filter “Needs attention”: each says its reason.",
-        )
 
 
 def _asked(name: str, look: Callable[[], str]) -> CheckResult:

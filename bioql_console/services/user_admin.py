@@ -11,6 +11,7 @@ from bioql_console.services.changes import Change, Changes
 from bioql_console.services.customer_accounts import find_or_make
 from bioql_console.services.metering import queue_earlier_usage
 from bioql_console.services.ports import Store, Work
+from bioql_console.services.refused_keys import RefusedKeys
 from bioql_console.services.settlement import close_excessive_links, mirror
 from bioql_console.services.stripe_access import StripeAccess
 from bioql_console.services.turns import Turns
@@ -28,12 +29,15 @@ class UserAdmin:
         self._stripe = stripe
         self._changes = changes
         self._now_ms = now_ms
+        self._refused = RefusedKeys(store, now_ms)
         self._turns: Turns[int, User] = Turns()
 
     def authenticate(self, api_key: str) -> User | None:
         """The user with this key; None when there is none or the user is disabled."""
         with self._store.read() as work:
             user = work.users.by_key(hash_key(api_key))
+        if user is None:
+            self._refused.note(api_key)
         return None if user is None or user.disabled else user
 
     def create_customer(self, user_id: int, operator: str) -> User:

@@ -52,6 +52,11 @@ class Inbox:
         row = self._connection.execute(select(inbox).where(inbox.c.event_id == event_id)).one_or_none()
         return None if row is None else _received(row)
 
+    def known(self, event_ids: Sequence[str]) -> set[str]:
+        """Those of the events that are here."""
+        found = select(inbox.c.event_id).where(inbox.c.event_id.in_(event_ids))
+        return set(self._connection.execute(found).scalars())
+
     def settle(self, event_id: str, outcome: Outcome, at_ms: int) -> bool:
         """Record what an event came to. False if another worker was faster."""
         changed = self._connection.execute(

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, func, or_, select, update
 
 from bioql_console.domain.outbox import Message, MessageKind, MessageState
 from bioql_console.storage.statements import insert
@@ -107,6 +107,17 @@ class Outbox:
             outbox.c.state != MessageState.REFUSED.value,
         )
         return int(self._connection.execute(found).scalar_one())
+
+    def stuck_credit_cents(self, before_ms: int) -> int:
+        """Payments that Stripe was not told of: refused, or waiting since before a time; in cents."""
+        told = (MessageKind.BALANCE_CREDIT.value, MessageKind.CREDIT_NOTE.value)
+        waiting = (outbox.c.state == MessageState.WAITING.value) & (outbox.c.occurred_ms < before_ms)
+        total = select(func.coalesce(func.sum(outbox.c.value), 0)).where(
+            outbox.c.kind.in_(told),
+            outbox.c.value > 0,
+            or_(outbox.c.state == MessageState.REFUSED.value, waiting),
+        )
+        return int(self._connection.execute(total).scalar_one())
 
     def resend(self, message_id: int) -> None:
         """Try a refused message again, after its cause was repaired."""

@@ -252,6 +252,15 @@ outbox = Table(
     Index("ix_outbox_user_id", "user_id", "id"),
 )
 
+refused_keys = Table(
+    "refused_keys",
+    metadata,
+    Column("hint", String(40), primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("first_ms", BigInteger, nullable=False),
+    Column("last_ms", BigInteger, nullable=False, index=True),
+)
+
 activity = Table(
     "activity",
     metadata,

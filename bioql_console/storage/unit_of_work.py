@@ -13,6 +13,7 @@ from bioql_console.storage.invoices import Invoices
 from bioql_console.storage.ledger import Ledger
 from bioql_console.storage.outbox import Outbox
 from bioql_console.storage.receivables import Receivables
+from bioql_console.storage.refused_keys import RefusedKeys
 from bioql_console.storage.tariff import Tariff
 from bioql_console.storage.tickets import Tickets
 from bioql_console.storage.usage import UsageLog
@@ -33,6 +34,7 @@ class UnitOfWork:
         self.checkouts = Checkouts(connection)
         self.invoices = Invoices(connection)
         self.tickets = Tickets(connection)
+        self.refused_keys = RefusedKeys(connection)
         self.inbox = Inbox(connection)
         self.outbox = Outbox(connection)
         self.activity = ActivityLog(connection, now_ms)

@@ -6,6 +6,7 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
+    exists,
     func,
     literal_column,
     or_,
@@ -19,7 +20,7 @@ from bioql_console.domain.ledger import Balance
 from bioql_console.domain.paging import Cursor, Page, UserQuery
 from bioql_console.domain.users import ApiKey, NewUser, Plan, User
 from bioql_console.storage.statements import insert, like_literal, search_term
-from bioql_console.storage.tables import balances, users
+from bioql_console.storage.tables import balances, usage, users
 
 # Beyond this many hits a term is common, and walking the sort order finds a page sooner than the search index.
 COMMON_TERM = 2_000
@@ -113,6 +114,12 @@ class Users:
         return self._connection.execute(
             select(func.count()).select_from(matching.limit(at_most).subquery())
         ).scalar_one()
+
+    def unbillable(self, since_ms: int, limit: int = 100) -> list[User]:
+        """Users without a customer, whose key works and who ran shots since a time."""
+        ran = exists().where(usage.c.user_id == users.c.id, usage.c.at_ms >= since_ms, usage.c.cost_micros > 0)
+        statement = _select().where(users.c.stripe_customer_id.is_(None), ~users.c.disabled, ran)
+        return [_user(row) for row in self._connection.execute(statement.order_by(users.c.id).limit(limit))]
 
     def _conditions(self, query: UserQuery) -> list[ColumnElement[bool]]:
         conditions: list[ColumnElement[bool]] = []

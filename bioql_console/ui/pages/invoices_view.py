@@ -30,7 +30,7 @@ class InvoicesView(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 10, 0, 0)
         column.setSpacing(10)
-        self.search = SearchField("Customer, in_…, number", "Search invoices")
+        self.search = SearchField("Customer, number", "Search invoices")
         self.chips = Chips(CHIPS)
         self.count = PlainLabel("", "muted")
         self.everybody = button("All customers", self._all_customers, "quiet")

@@ -1,10 +1,10 @@
 """What the Overview shows once there is a console: figures, checks, health."""
 
 from bioql_console.domain.overview import Figures
-from bioql_console.services.doctor import CheckResult
+from bioql_console.services.checks import CheckResult
 from bioql_console.services.server_health import HealthReport
 from bioql_console.ui import formats
-from bioql_console.ui.pages.overview import CHECKS, OverviewPage
+from bioql_console.ui.pages.overview import CHECKS, SYMPTOMS, OverviewPage
 from bioql_console.ui.pages.page import Pressed
 from bioql_console.ui.viewmodels.overview import OverviewViewModel
 from bioql_console.ui.vitals import Vitals
@@ -21,6 +21,10 @@ CURES = {
     "price": ("Create…", "meter", "create"),
     "customers": ("Show them", "users", "filter:no_customer"),
     "events": ("Show them", "webhooks", "attention"),
+    "unbillable": ("Show them", "users", "filter:no_customer"),
+    "api_keys": ("Look it up", "users", "search:"),
+    "missed_payments": ("Fetch them", "webhooks", "fetch"),
+    "collected_twice": ("Show outbox", "meter", None),
 }
 
 ENABLED = {True: "enabled", False: "DISABLED", None: "the server does not say"}
@@ -31,7 +35,7 @@ class OverviewBinding:
 
     def __init__(self, page: OverviewPage, workspace: Workspace) -> None:
         self._page, self._workspace = page, workspace
-        model = OverviewViewModel(workspace, CHECKS)
+        model = OverviewViewModel(workspace, (*CHECKS, *SYMPTOMS))
         page.adopt(model)
         self.events = DataTable("Last events")
         self.events.show_table(model.events)
@@ -65,11 +69,15 @@ class OverviewBinding:
         good = 0
         for check in checks:
             good += check.ok is True
-            self._page.check_rows[check.id].show_check(check.ok, check.what, check.cure, self._cure(check.id))
+            row = self._page.check_rows[check.id]
+            row.show_check(check.ok, check.what, check.cure, self._cure(check))
+            row.setVisible(check.id in CHECKS or check.ok is False)
         self._page.set_up.note.setText(f"{good} of {len(checks)}")
 
-    def _cure(self, check: str) -> tuple[str, Pressed]:
-        words, page, argument = CURES[check]
+    def _cure(self, check: CheckResult) -> tuple[str, Pressed]:
+        words, page, argument = CURES[check.id]
+        if argument == "search:":
+            argument += check.subject
         return words, lambda: self._workspace.page_asked.emit(page, argument)
 
     def _show_health(self, report: HealthReport) -> None:

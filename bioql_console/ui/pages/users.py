@@ -101,6 +101,8 @@ class UsersPage(Page):
             self._choose(argument)
         elif argument == "register":
             self._register()
+        elif str(argument).startswith("search:"):
+            self.search.setText(str(argument).partition(":")[2])
         elif str(argument).startswith("filter:"):
             self.search.clear()
             self.chips.choose(frozenset((str(argument).partition(":")[2],)))

@@ -35,11 +35,13 @@ class WebhooksPage(Page):
         self.heard = PlainLabel("", "muted")
         self.copy = CopyButton("Copy address", lambda: self._webhooks.console.server.webhook_url, "the address")
         self.beat = button("Send heartbeat", lambda: self._webhooks.act(self._webhooks.beat))
+        self.fetch = button("Fetch missed", lambda: self._webhooks.act(self._webhooks.fetch_missed))
+        self.fetch.setToolTip("Looks through Stripe's own list of the last 30 days and brings in what never arrived")
         self.lab = self._laboratory()
         card = Card()
         row = toolbar(self.on)
         row.addWidget(self.address, 1)
-        for widget in (self.heard, self.copy, self.beat, self.lab):
+        for widget in (self.heard, self.copy, self.beat, self.fetch, self.lab):
             row.addWidget(widget)
         card.body.addLayout(row)
         self.body.addWidget(card)
@@ -106,6 +108,8 @@ class WebhooksPage(Page):
     def show_argument(self, argument: Any) -> None:
         if argument in ("on", "off"):
             self._webhooks.act(self._webhooks.switch, argument == "on")
+        elif argument == "fetch":
+            self._webhooks.act(self._webhooks.fetch_missed)
         elif argument == "attention":
             self.chips.choose(frozenset(("attention",)))
             self._webhooks.attention(True)

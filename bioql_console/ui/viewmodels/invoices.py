@@ -55,7 +55,7 @@ TOTAL = Column("Total", _cents(lambda invoice: invoice.total_cents), Look.NUMBER
 OPEN = Column("Open", _cents(lambda invoice: invoice.remaining_cents), Look.NUMBER, width=86)
 PAID = Column("Collected", _cents(lambda invoice: invoice.paid_cents), Look.NUMBER, width=92)
 STATE = Column("State", state, Look.PILL, tone=tone, width=112)
-OF_A_USER = (MADE, NUMBER, TOTAL, OPEN, STATE)
+OF_A_USER = (MADE, NUMBER, replace(TOTAL, width=84), replace(STATE, width=96))
 
 
 def accrual_words(accrual: Accrual) -> str:
@@ -79,7 +79,7 @@ class InvoicesViewModel(ViewModel):
             MADE,
             Column("Customer", lambda invoice: invoice.user_name, width=0),
             replace(NUMBER, width=140),
-            Column("Why", reason, Look.MUTED, width=140, optional=True),
+            Column("Why", reason, Look.MUTED, width=156, optional=True),
             TOTAL,
             PAID,
             OPEN,

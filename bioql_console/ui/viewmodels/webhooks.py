@@ -124,6 +124,13 @@ class WebhooksViewModel(ViewModel):
         self.workspace.toasted.emit("The listener heard its heartbeat")
         self.listener_changed.emit()
 
+    async def fetch_missed(self) -> None:
+        """Bring in what Stripe has and we never heard of."""
+        fetched = await self.console.workers.stripe.run(self.console.missed_events.fetch, self.console.operator)
+        count = len(fetched.events)
+        words = f"{formats.plural(count, 'missed event was', 'missed events were')} brought in"
+        self.workspace.toasted.emit(words if count else "Nothing was missed: every event of 30 days is here")
+
     async def replay(self, event: InboxEvent, reason: str) -> None:
         await self.console.workers.database.run(self.console.replay.again, event.id, self.console.operator, reason)
         self.workspace.toasted.emit(f"{event.id} is decided again")
