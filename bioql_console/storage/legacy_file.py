@@ -186,7 +186,9 @@ def _readable(path: Path, stack: ExitStack) -> str:
     """The URI by which SQLite reads the file and writes nothing."""
     with path.open("rb") as file:
         header = file.read(100)
-    if not header.startswith(MAGIC):
+    page_bytes = int.from_bytes(header[16:18], "big")
+    # SQLite takes the missing end of a last page for zeros. (A page size of 1 stands for 65,536.)
+    if not header.startswith(MAGIC) or path.stat().st_size % (65_536 if page_bytes == 1 else page_bytes or 1):
         raise sqlite3.DatabaseError("file is not a database")
     if _state(path)[1] is not None:
         # It holds API keys in plain: the folder is ours alone and goes when we are done.

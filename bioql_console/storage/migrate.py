@@ -87,7 +87,8 @@ def _refuse_unknown(revision: str) -> None:
 def back_up(path: Path, backups: Path, revision: str, now_ms: int) -> Path:
     """Copy a SQLite file, as it was last committed; the copy's name tells its schema."""
     backups.mkdir(mode=0o700, parents=True, exist_ok=True)
-    target = backups / f"{path.stem}-{revision}-{now_ms}.db"
+    while (target := backups / f"{path.stem}-{revision}-{now_ms}.db").exists():
+        now_ms += 1
     target.touch(mode=0o600)
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as copy:
         source.backup(copy)

@@ -115,9 +115,10 @@ def test_a_copy_can_be_restored_and_upgraded_again(tmp_path: Path) -> None:
         database = Database(sqlite_url(path), lambda: NOW)
         database.open(tmp_path / "backups")
         database.close()
-        (copy,) = (tmp_path / "backups").iterdir()
+        copy = max((tmp_path / "backups").iterdir())
         path.write_bytes(copy.read_bytes())
     assert revision(path) == "0001"
+    assert len(list((tmp_path / "backups").iterdir())) == 2, "a copy was written over another"
 
 
 def test_an_upgrade_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from bioql_console.domain.ageing import DAY_MS
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.imports import Problems, Tally
-from bioql_console.domain.legacy import moment_ms
+from bioql_console.domain.legacy import moment_ms, text_of
 from bioql_console.domain.users import NewUser
 from bioql_console.services.legacy.ports import Imports, ImportSink, LegacyRow, LegacySource
 
@@ -58,7 +58,7 @@ class Job:
 
     def problem(self, table: str, row: int | str | None, kind: str, what: str, *, left_out: bool = False) -> None:
         """Report a row; the kind puts problems of the same sort together."""
-        self.problems.add(table, row, kind, what)
+        self.problems.add(table, row if row is None or isinstance(row, int) else text_of(row), kind, what)
         if left_out:
             self.tally.left_out[table] += 1
 
