@@ -1,5 +1,7 @@
 """Registering, and whose key it is. Fields, types and status codes are fixed by deployed clients."""
 
+import re
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -11,6 +13,8 @@ from bioql_console.server.parts import ServerParts
 from bioql_console.server.requests import Answer, ApiError, bearer_key, blocking, json_body, sdk_key
 from bioql_console.server.values import flag_of, iso, optional_text, shown_limit, upstream
 from bioql_console.services.registration import EmailTaken, PaymentRefused, Registered
+
+STRIPE_ID = re.compile(r"\w+", re.ASCII)
 
 
 class AccountsApi:
@@ -24,6 +28,8 @@ class AccountsApi:
         self._gate.registering(request)
         body = await json_body(request)
         card, with_stripe = optional_text(body, "payment_method_id"), flag_of(body, "create_stripe_account")
+        if card is not None and not STRIPE_ID.fullmatch(card):  # it becomes part of an address at Stripe
+            raise ApiError(400, "Payment validation failed: payment_method_id is none of Stripe's")
         register = self._parts.registration.register
         try:
             made = await blocking(self._parts, register, body.get("name"), body.get("email"), card, with_stripe)

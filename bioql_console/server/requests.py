@@ -89,7 +89,9 @@ def bearer_key(request: Request) -> str:
 
 def sdk_key(request: Request, body: dict[str, Any]) -> str:
     """The key of an SDK's request: in the body, or in `X-API-Key`. Raises ApiError 401."""
-    key = body.get("api_key") or request.headers.get("x-api-key", "")
+    key = body.get("api_key")
+    if key is None or key == "":
+        key = request.headers.get("x-api-key", "")
     return _checked_key(key if isinstance(key, str) else "")
 
 

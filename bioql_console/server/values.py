@@ -55,8 +55,10 @@ def text_of(body: dict[str, Any], name: str, longest: int) -> str:
 
 
 def optional_text(body: dict[str, Any], name: str, longest: int = LONGEST_ID) -> str | None:
-    """None when it is missing, null or empty, as some clients send what they don't have."""
-    return None if body.get(name) in (None, "") else text_of(body, name, longest)
+    """None when it is missing, null or blank, as some clients send what they don't have."""
+    value = body.get(name)
+    blank = value is None or (isinstance(value, str) and not value.strip())
+    return None if blank else text_of(body, name, longest)
 
 
 def flag_of(body: dict[str, Any], name: str) -> bool:
