@@ -17,6 +17,7 @@ PAGES = (
 # Title, page, and what the page is told.
 COMMANDS = (
     ("Register user…", "users", "register"),
+    ("Import an existing users.db…", "users", "import"),
     ("Show users who owe", "users", "filter:owes"),
     ("Show users without a Stripe customer", "users", "filter:no_customer"),
     ("Show invoices", "payments", "invoices"),

@@ -1,5 +1,6 @@
 """Users: find anybody, see what they owe, act."""
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 from PySide6.QtCore import Qt
@@ -16,6 +17,7 @@ from bioql_console.ui.widgets.buttons import Chips, button
 from bioql_console.ui.widgets.cards import EmptyState
 from bioql_console.ui.widgets.dialogs import FormDialog, SecretOnceDialog, required
 from bioql_console.ui.widgets.fields import SearchField, field, parse_dollars
+from bioql_console.ui.widgets.files import ask_which
 from bioql_console.ui.widgets.tables import DataTable
 from bioql_console.ui.workspace import Workspace
 
@@ -34,7 +36,9 @@ class UsersPage(Page):
         self.search.setMinimumWidth(260)
         self.chips = Chips(CHIPS)
         self.register = button("Register user…", self._register, "primary")
-        self.body.addLayout(toolbar(self.search, self.chips, None, self.register))
+        self.bring_in = button("Import…", lambda: self.show_argument("import"))
+        self.bring_in.setToolTip("Brings in the users, usage and balances of an existing BioQL users.db")
+        self.body.addLayout(toolbar(self.search, self.chips, None, self.bring_in, self.register))
         self.table = DataTable("Users")
         self.nobody = EmptyState(
             "Nobody fits", "No user fits this search and these filters.", "Show everybody", self._show_everybody
@@ -101,6 +105,8 @@ class UsersPage(Page):
             self._choose(argument)
         elif argument == "register":
             self._register()
+        elif argument == "import" and self.model is not None:
+            self._users.act(self._ask_and_import)
         elif str(argument).startswith("search:"):
             self.search.setText(str(argument).partition(":")[2])
         elif str(argument).startswith("filter:"):
@@ -174,6 +180,22 @@ class UsersPage(Page):
         dialog.add("E-mail", email, _checked_by(clean_email))
         if await dialog.ask():
             await self._users.register(name.text(), email.text())
+
+    async def _ask_and_import(self) -> None:
+        path = await ask_which(self, "Import an existing BioQL database", ("BioQL databases (*.db)", "All files (*)"))
+        if path is not None:
+            await self.import_file(path)
+
+    async def import_file(self, path: Path) -> None:
+        """Preview a file in a dialog, and bring it in if the operator agrees."""
+        from bioql_console.ui.pages.import_dialog import ImportDialog  # wanted once in the life of a ledger
+        from bioql_console.ui.viewmodels.importing import ImportViewModel
+
+        model = ImportViewModel(self._workspace, path)
+        try:
+            await ImportDialog(self, model).ask()
+        finally:
+            model.close()
 
     async def _adjust(self, user: User) -> None:
         owed = formats.dollars(user.balance.owed_micros)

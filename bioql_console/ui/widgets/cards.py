@@ -187,8 +187,14 @@ class KeyValues(QWidget):
         self._grid.setHorizontalSpacing(16)
         self._grid.setVerticalSpacing(6)
         self._grid.setColumnStretch(1, 1)
+        self._rows: tuple[tuple[str, str], ...] = ()
+
+    def rows(self) -> tuple[tuple[str, str], ...]:
+        """What is shown."""
+        return self._rows
 
     def show_rows(self, rows: Sequence[tuple[str, str]]) -> None:
+        self._rows = tuple(rows)
         clear(self._grid)
         for number, (name, value) in enumerate(rows):
             label = PlainLabel(value).wrapped().selectable()

@@ -1,5 +1,6 @@
-"""Asking where to save a file, without a loop of its own."""
+"""Asking which file to save or open, without a loop of its own."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtWidgets import QDialog, QFileDialog, QWidget
@@ -12,12 +13,28 @@ async def ask_where(parent: QWidget, title: str, name: str, kind: str) -> Path |
     Args:
         kind: A name filter, e.g. "CSV (*.csv)".
     """
-    import asyncio  # not needed for the first frame
-
     dialog = QFileDialog(parent, title)
     dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
     dialog.setNameFilter(kind)
     dialog.selectFile(name)
+    return await _chosen(dialog)
+
+
+async def ask_which(parent: QWidget, title: str, kinds: Sequence[str]) -> Path | None:
+    """The file to read, or None when the operator thought better of it.
+
+    Args:
+        kinds: Name filters, the usual one first.
+    """
+    dialog = QFileDialog(parent, title)
+    dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+    dialog.setNameFilters(list(kinds))
+    return await _chosen(dialog)
+
+
+async def _chosen(dialog: QFileDialog) -> Path | None:
+    import asyncio  # not needed for the first frame
+
     answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     dialog.finished.connect(lambda result: None if answer.done() else answer.set_result(result))
     dialog.open()
