@@ -64,3 +64,10 @@ async def test_what_is_no_users_db_is_refused_with_the_next_step(data_dir: Path,
         assert "database" in dialog.progress.words.text()
         await desk.hand.click(dialog.accept_button)
         await desk.hand.until(lambda: not desk.page("users").findChildren(ImportDialog), "the dialog is closed")
+
+
+async def test_the_window_may_be_closed_over_a_preview(data_dir: Path, tmp_path: Path) -> None:
+    path = make_file(tmp_path / "users.db", sample_content())
+    async with open_window(data_dir, users=0) as desk:
+        dialog = await opened(desk, path)
+        await desk.hand.until(dialog.accept_button.isEnabled, "the preview is there")

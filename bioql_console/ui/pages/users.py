@@ -1,7 +1,7 @@
 """Users: find anybody, see what they owe, act."""
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
@@ -20,6 +20,9 @@ from bioql_console.ui.widgets.fields import SearchField, field, parse_dollars
 from bioql_console.ui.widgets.files import ask_which
 from bioql_console.ui.widgets.tables import DataTable
 from bioql_console.ui.workspace import Workspace
+
+if TYPE_CHECKING:
+    from bioql_console.ui.viewmodels.importing import ImportViewModel
 
 CHIPS = (("owes", "Owes"), ("no_customer", "No customer"), ("disabled", "Disabled"))
 
@@ -58,6 +61,7 @@ class UsersPage(Page):
 
     def attach(self, workspace: Workspace) -> None:
         self._workspace = workspace
+        self._importing: ImportViewModel | None = None
         model = self._users = UsersViewModel(workspace)
         self.adopt(model)
         detail = self._detail = UserDetailViewModel(workspace)
@@ -94,6 +98,7 @@ class UsersPage(Page):
     def close_page(self) -> None:
         self.table.remember(self._workspace.memory)
         self._detail.close()
+        self._end_import()
         super().close_page()
 
     def focus_search(self) -> None:
@@ -191,10 +196,16 @@ class UsersPage(Page):
         from bioql_console.ui.pages.import_dialog import ImportDialog  # wanted once in the life of a ledger
         from bioql_console.ui.viewmodels.importing import ImportViewModel
 
-        model = ImportViewModel(self._workspace, path)
+        model = self._importing = ImportViewModel(self._workspace, path)
         try:
             await ImportDialog(self, model).ask()
         finally:
+            self._end_import()
+
+    def _end_import(self) -> None:
+        """Once: the page may be closed while the dialog is open, and the dialog goes after it."""
+        model, self._importing = self._importing, None
+        if model is not None:
             model.close()
 
     async def _adjust(self, user: User) -> None:
