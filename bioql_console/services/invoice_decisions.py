@@ -112,7 +112,11 @@ def _uncollectible(event: ReceivedEvent, content: dict[str, Any], work: Work) ->
     if invoice.state is not InvoiceState.UNCOLLECTIBLE:
         return applied("It went another way meanwhile.", invoice.id, user.id)
     owed_cents = work.ledger.balance(user.id).owed_micros // MICROS_PER_CENT
-    cents = min(invoice.remaining_cents, owed_cents)
+    asked_cents = invoice.remaining_cents
+    cents = min(asked_cents, owed_cents)
+    # What it asked for beyond what is owed was covered by credit, which the next invoice must not use once more.
+    words = f"Covered on uncollectible invoice {invoice.number}"
+    queue_balance(work, user, f"uncollectible-{invoice.id}", cents - asked_cents, event.created_ms, words)
     if not cents:
         return applied("Nothing of it is owed any more.", invoice.id, user.id)
     micros, memo = cents * MICROS_PER_CENT, f"Invoice {invoice.number or invoice.id} is uncollectible"

@@ -36,10 +36,14 @@ def settle_payment(work: Work, user: User, key: str, cents: int, at_ms: int, wor
 
 
 def mirror(work: Work, user: User, key: str, owes_micros: int, at_ms: int, words: str) -> None:
-    """Tell a subscribed user's Stripe balance of money that only our books know: positive when more is owed."""
-    if user.stripe_subscription_id:
-        cents = cents_half_up(abs(owes_micros))
-        queue_balance(work, user, key, -cents if owes_micros > 0 else cents, at_ms, words)
+    """Tell Stripe of money that only our books know, for a subscribed user: positive when more is owed."""
+    cents = cents_half_up(abs(owes_micros))
+    if not user.stripe_subscription_id:
+        return
+    if owes_micros > 0:
+        queue_balance(work, user, key, -cents, at_ms, words)
+    else:
+        settle_payment(work, user, key, cents, at_ms, words)
 
 
 def trim_invoices(work: Work, user: User, at_ms: int) -> None:
