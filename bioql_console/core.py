@@ -28,6 +28,9 @@ from bioql_console.settings import Settings, environment_directory
 from bioql_console.storage.database import Database, sqlite_url
 from bioql_console.storage.legacy_file import open_legacy
 
+# Stripe's meter counts asynchronously; its documentation gives no figure.
+METER_LAG_MS = 10 * 60_000
+
 
 def now_ms() -> int:
     """The clock of everything."""
@@ -90,7 +93,8 @@ class Core:
         self.imports = LegacyImport(
             store, open_legacy, lambda: self.database.back_up(data_dir / "backups"), changes, now_ms
         )
-        self.outbox = OutboxSender(store, stripe, changes, now_ms, settings.payment_terms_days)
+        lag_ms = 0 if environment is Environment.SANDBOX else METER_LAG_MS
+        self.outbox = OutboxSender(store, stripe, changes, now_ms, settings.payment_terms_days, lag_ms)
         self.missed_events = MissedEvents(store, stripe, changes, now_ms, self._wake_applier)
         self.listener = ListenerStatus(changes)
         self.applier = ApplierThread(EventApplier(store, environment, changes, now_ms))

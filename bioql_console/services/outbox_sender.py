@@ -25,7 +25,12 @@ PASSING = frozenset(
 
 
 class OutboxSender:
-    """Takes due messages, sends each, and only then marks it; Stripe's idempotency makes a repeat harmless."""
+    """Takes due messages, sends each, and only then marks it; Stripe's idempotency makes a repeat harmless.
+
+    Args:
+        days_until_due: Of invoices that customers without a card are sent.
+        meter_lag_ms: How long Stripe may take to count usage that it accepted.
+    """
 
     def __init__(
         self,
@@ -34,12 +39,14 @@ class OutboxSender:
         changes: Changes,
         now_ms: Callable[[], int],
         days_until_due: int = 30,
+        meter_lag_ms: int = 0,
     ) -> None:
         self._store = store
         self._stripe = stripe
         self._changes = changes
         self._now_ms = now_ms
         self._days_until_due = days_until_due
+        self._meter_lag_ms = meter_lag_ms
 
     def run(self, stop: threading.Event, wake: threading.Event) -> None:
         """Send until told to stop; looks when woken, and every few seconds for what is due again."""
@@ -126,9 +133,12 @@ class OutboxSender:
         with self._store.read() as work:
             others = [each for each in work.outbox.waiting_for(message.user_id) if each.kind is not message.kind]
             user, links = work.users.get(message.user_id), work.checkouts.unfinished(message.user_id)
+            metered_ms = work.outbox.last_sent_ms(message.user_id, MessageKind.METER_EVENT)
         assert user is not None
+        # Stripe adds usage up some time after it took it; a period that ends before would leave it out.
+        counting = bool(message.extra.get("subscription")) and self._now_ms() < metered_ms + self._meter_lag_ms
         cents = min(message.value, user.balance.owed_micros // MICROS_PER_CENT)
-        if others or not cents or self._is_paying(links):
+        if others or not cents or counting or self._is_paying(links):
             with self._store.write() as work:
                 if cents:
                     words = "Waits for usage or a payment on its way."

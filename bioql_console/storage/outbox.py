@@ -108,6 +108,13 @@ class Outbox:
         )
         return int(self._connection.execute(found).scalar_one())
 
+    def last_sent_ms(self, user_id: int, kind: MessageKind) -> int:
+        """When Stripe last accepted a message of a kind about a user; 0 for never."""
+        found = select(func.coalesce(func.max(outbox.c.sent_ms), 0)).where(
+            outbox.c.user_id == user_id, outbox.c.kind == kind.value
+        )
+        return int(self._connection.execute(found).scalar_one())
+
     def stuck_credit_cents(self, before_ms: int) -> int:
         """Payments that Stripe was not told of: refused, or waiting since before a time; in cents."""
         told = (MessageKind.BALANCE_CREDIT.value, MessageKind.CREDIT_NOTE.value)

@@ -242,3 +242,18 @@ def test_an_adjustment_reaches_the_next_invoice(world: World) -> None:
     month_is_invoiced(world, ada)
     assert (world.collected_cents(), world.net_cents(ada.id)) == (14_000, 0)
     agrees(world, ada)
+
+
+def test_the_console_waits_until_stripe_has_counted_the_usage(world: World) -> None:
+    world.control("thresholds", offered=False)
+    world.outbox._meter_lag_ms = 600_000
+    ada = world.register("ada", GOOD)
+    uses(world, ada, 3_600)
+    for _ in range(5):
+        world.advance(60)
+        world.send()
+    assert world.collected_cents() == 0
+    world.advance(700)
+    world.drain()
+    assert (world.collected_cents(), world.net_cents(ada.id)) == (359_000, 0)
+    agrees(world, ada)
