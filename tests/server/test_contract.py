@@ -116,10 +116,108 @@ def test_dev_keys_answer_exactly_as_documented(site: Site) -> None:
 
 
 def test_unknown_addresses_and_methods_answer_json(site: Site) -> None:
-    missing = site.http.get("/nothing")
-    assert (missing.status_code, set(missing.json())) == (404, {"error"})
+    for path in ("/nothing", "/health/", "/webhooks/stripe/", "/billing/usage/", "/auth"):
+        missing = site.http.get(path)
+        assert (missing.status_code, set(missing.json())) == (404, {"error"})
     assert site.http.post("/auth/login", json={"email": "x"}).status_code == 404
-    assert site.http.delete("/health").status_code == 405
+    for method, path, allowed in [
+        ("DELETE", "/health", {"GET", "HEAD", "OPTIONS"}),
+        ("GET", "/auth/validate", {"POST", "OPTIONS"}),
+        ("PATCH", "/billing/create-payment", {"POST", "OPTIONS"}),
+        ("GET", "/webhooks/stripe", {"POST"}),
+    ]:
+        refused = site.http.request(method, path)
+        assert (refused.status_code, set(refused.json())) == (405, {"error"})
+        assert set(refused.headers["Allow"].split(", ")) == allowed
+
+
+def test_head_and_options_are_answered_without_a_body(site: Site) -> None:
+    head = site.http.head("/health")
+    assert (head.status_code, head.content) == (200, b"")
+    assert site.http.head("/auth/user").status_code == 401
+    options = site.http.options("/auth/validate")
+    assert (options.status_code, options.content, options.headers["Allow"]) == (204, b"", "POST, OPTIONS")
+
+
+def test_answers_are_kept_by_no_cache(site: Site) -> None:
+    for path in ("/auth/user", "/dashboard/invoices", "/nothing"):
+        assert site.http.get(path, headers=site.jane).headers["Cache-Control"] == "no-store"
+
+
+USAGE = {"api_key": JANES_KEY, "shots_executed": 1, "backend": "simulator"}
+LIMITS = {"api_key": JANES_KEY, "requested_shots": 1, "backend": "simulator"}
+NEWCOMER = {"name": "Ada", "email": "ada@uni.example"}
+
+
+def test_wrong_types_are_refused_by_name(site: Site) -> None:
+    wrong: list[tuple[str, dict[str, Any], str, list[Any]]] = [
+        ("/billing/record-usage", USAGE, "shots_executed", ["1", True, None, [1], {}, 1.5, 1e300]),
+        ("/billing/record-usage", USAGE, "backend", [1, None, ["simulator"], {}]),
+        ("/billing/record-usage", USAGE, "success", ["false", 0, []]),
+        ("/billing/record-usage", USAGE, "usage_id", [1, ["x"], "x" * 101]),
+        ("/billing/check-limits", LIMITS, "requested_shots", ["1", False, None, -1]),
+        ("/auth/register", NEWCOMER, "name", [1, None, [], "x" * 201]),
+        ("/auth/register", NEWCOMER, "email", [1, None, "nobody", "a@b", "x" * 250 + "@b.example"]),
+        ("/auth/register", NEWCOMER, "payment_method_id", [1, ["pm_x"], "../customers", "pm x"]),
+        ("/auth/register", NEWCOMER, "create_stripe_account", ["no", 0]),
+    ]
+    for path, body, name, values in wrong:
+        for value in values:
+            answer = site.http.post(path, json={**body, name: value})
+            assert (answer.status_code, set(answer.json())) == (400, {"error"})
+            assert name in answer.json()["error"]
+    assert site.owed() == 350.0
+
+
+def test_fields_that_nobody_knows_are_ignored(site: Site) -> None:
+    more = {"": None, "sdk": {"version": [1, 2, 3]}, "cost": "a lot", "plan": "enterprise", "user_id": 2}
+    for path, body in (
+        ("/billing/record-usage", USAGE),
+        ("/billing/check-limits", LIMITS),
+        ("/auth/register", NEWCOMER),
+    ):
+        assert site.http.post(path, json={**body, **more}).status_code in (200, 201)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 400),
+        (b"{", 400),
+        (b"null", 400),
+        (b"[" * 50_000, 400),
+        (b'{"api_key": 1e99999999999999999999}', 400),
+        (b'{"a": ' + b"9" * 5_000 + b"}", 400),
+        (b'{"api_key": "' + b"x" * 65_000 + b'"}', 401),
+        (b'{"api_key": "' + b"x" * 66_000 + b'"}', 413),
+    ],
+    ids=["empty", "half", "null", "deep", "exponent", "digits", "large", "too large"],
+)
+def test_bodies_that_cannot_be(site: Site, body: bytes, status: int) -> None:
+    answer = site.http.post("/auth/validate", content=body)
+    assert (answer.status_code, set(answer.json())) == (status, {"error"})
+
+
+def test_a_body_that_never_says_how_large_it_is_is_cut_all_the_same(site: Site) -> None:
+    answer = site.http.post("/auth/validate", content=iter([b'{"api_key": "', *[b"x" * 10_000] * 7]))
+    assert answer.status_code == 413
+
+
+def test_a_key_is_taken_from_the_body_first_and_from_the_header_else(site: Site) -> None:
+    header = {"X-API-Key": JANES_KEY}
+    for body in ({}, {"api_key": None}, {"api_key": ""}):
+        assert site.http.post("/auth/validate", json=body, headers=header).status_code == 200
+    for key in ("bioql_wrong", 5, False, [], {}, "x" * 300):
+        answer = site.http.post("/auth/validate", json={"api_key": key}, headers=header)
+        assert (answer.status_code, answer.json()) == (401, {"error": "Invalid API key"})
+
+
+def test_a_run_keeps_the_id_that_its_client_gave_it(site: Site) -> None:
+    first = site.http.post("/billing/record-usage", json={**USAGE, "usage_id": "run-1"}).json()
+    again = site.http.post("/billing/record-usage", json={**USAGE, "usage_id": "run-1"}).json()
+    assert first == again
+    assert first["usage_id"] == "run-1"
+    assert site.http.post("/billing/record-usage", json=USAGE).json()["usage_id"].startswith("usage_")
 
 
 def test_dashboard_page_brings_its_own_everything(site: Site) -> None:
