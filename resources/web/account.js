@@ -15,6 +15,12 @@ function showPerson(found) {
   $("who").replaceChildren(made("b", { text: String(found.name ?? "") }), made("span", { text: String(found.email ?? "") }));
 }
 
+/** Long amounts are set smaller: cut in two they would be read as another amount. */
+function showFigure(id, text) {
+  $(id).textContent = text;
+  $(id).classList.toggle("long", text.length > 10);
+}
+
 /** Balance and invoices, which come in one answer. */
 function showInvoices(found) {
   if (!Number.isFinite(found.current_balance) || !Array.isArray(found.invoices)) throw new Problem("other", t("unexpected"));
@@ -22,7 +28,7 @@ function showInvoices(found) {
   const credit = cents(found.credit ?? 0);
   const late = found.invoices.filter((invoice) => invoice.status === "overdue");
   const overdue = Math.min(owedCents, late.reduce((sum, invoice) => sum + cents(invoice.open ?? invoice.amount), 0));
-  $("balance").textContent = money(owedCents);
+  showFigure("balance", money(owedCents));
   say("credit", credit > 0 ? t("creditLeft", { amount: money(credit) }) : "");
   say("overdue", overdue > 0 ? t("overdueOf", { amount: money(overdue) }) : "");
   $("invoices").replaceChildren(...found.invoices.map(invoiceRow));
@@ -38,20 +44,25 @@ function invoiceRow(invoice) {
   const kind = STATUSES.includes(status) ? status : "";
   const open = cents(invoice.open ?? (status === "paid" ? 0 : invoice.amount));
   return made("tr", { role: "row" },
-    made("td", { role: "cell" }, made("div", { text: what }), made("div", { className: "muted small", text: `${dayText(invoice.date)} · ${invoice.id}` })),
+    made("td", { role: "cell" }, made("div", { text: what }), invoiceNote(invoice)),
     made("td", { role: "cell", className: "number", text: money(cents(invoice.amount)) }),
     made("td", { role: "cell", className: "number" },
       made("span", { className: `pill ${kind}`, text: known(`status_${status}`, status) }),
       ...(open > 0 ? [made("div", { className: "muted small", text: t("open", { amount: money(open) }) })] : [])));
 }
 
+function invoiceNote(invoice) {
+  const id = made("span", { className: "whole", text: String(invoice.id) });
+  return made("div", { className: "muted small" }, made("span", { className: "whole", text: dayText(invoice.date) }), " · ", id);
+}
+
 function showUsage(found) {
   const { dates, shots } = found.daily_usage ?? {};
   if (!Array.isArray(dates) || !Array.isArray(shots)) throw new Problem("other", t("unexpected"));
-  $("total-shots").textContent = numbers.format(found.total_shots);
-  $("total-spent").textContent = dollars.format(found.total_spent);
-  $("molecules").textContent = numbers.format(found.molecules_designed);
-  $("backends-used").textContent = numbers.format(found.backends_used);
+  showFigure("total-shots", numbers.format(found.total_shots));
+  showFigure("total-spent", dollars.format(found.total_spent));
+  showFigure("molecules", numbers.format(found.molecules_designed));
+  showFigure("backends-used", numbers.format(found.backends_used));
   showDays(dates.map((date, index) => ({ date, shots: Number(shots[index]) || 0 })));
   showBackends(Object.entries(found.backends ?? {}));
 }
@@ -91,7 +102,7 @@ function forgetAccount() {
   for (const id of ["who", "balance", "total-shots", "total-spent", "molecules", "backends-used", "day"]) $(id).textContent = "";
   for (const id of ["invoices", "days", "backends", "chart"]) $(id).replaceChildren();
   for (const id of ["credit", "overdue", "ticket"]) say(id, "");
-  for (const id of ["chart", "days-table", "invoices-table", "backends-table", "no-days", "no-backends", "no-invoices"]) $(id).hidden = true;
+  for (const id of ["chart", "days-table", "invoices-table", "backends-table", "no-days", "no-backends", "no-invoices", "utc"]) $(id).hidden = true;
   $("support").reset();
   owedCents = 0;
   showPaying();

@@ -1,15 +1,14 @@
 "use strict";
 // Shots per day as bars. Drawn in real pixels, so that text is never stretched; arrow keys and the pointer choose a day.
 
-const HEIGHT = 190;
 const BELOW = 22;
 const ABOVE = 10;
 const LABEL_EVERY = 7;
 
-/** The next round number: 1, 2 or 5 times a power of ten, and at least 4 so that the lines are whole shots. */
+/** The next even round number, and at least 4: the line at its half is then a round number of whole shots too. */
 function roundedUp(most) {
   const power = 10 ** Math.floor(Math.log10(Math.max(4, most)));
-  return [1, 2, 5, 10].map((step) => step * power).find((value) => value >= most && value >= 4);
+  return [1, 2, 4, 6, 8, 10].map((step) => step * power).find((value) => value >= most && value >= 4);
 }
 
 class DayChart {
@@ -72,16 +71,16 @@ class DayChart {
   }
 
   draw() {
-    const width = this.frame.clientWidth;
+    const width = this.frame.clientWidth, height = this.frame.clientHeight;
     if (!width || !this.days.length) return;
     const top = roundedUp(Math.max(...this.days.map((day) => day.shots)));
     const lines = [0, top / 2, top];
     this.left = 12 + 7 * Math.max(...lines.map((value) => shortNumbers.format(value).length));
     this.step = (width - this.left) / this.days.length;
-    const y = (shots) => HEIGHT - BELOW - ((HEIGHT - BELOW - ABOVE) * shots) / top;
+    const y = (shots) => height - BELOW - ((height - BELOW - ABOVE) * shots) / top;
     this.bars = this.days.map((day, index) => this.bar(index, day.shots, y));
-    const picture = drawn("svg", { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`, "aria-hidden": "true" });
-    picture.append(...lines.flatMap((value) => this.line(value, y(value), width)), ...this.bars, ...this.labels());
+    const picture = drawn("svg", { width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
+    picture.append(...lines.flatMap((value) => this.line(value, y(value), width)), ...this.bars, ...this.labels(height - 4));
     this.frame.replaceChildren(picture);
   }
 
@@ -101,12 +100,12 @@ class DayChart {
   }
 
   /** Every seventh day from the newest back; the newest ends at the right edge, or it would be cut off. */
-  labels() {
+  labels(y) {
     const last = this.days.length - 1;
     return this.days.flatMap((day, index) => {
       if ((last - index) % LABEL_EVERY) return [];
       const x = this.left + (index + (index === last ? 1 : 0.5)) * this.step;
-      return [drawn("text", { x, y: HEIGHT - 4, "text-anchor": index === last ? "end" : "middle" }, shortDayText(day.date))];
+      return [drawn("text", { x, y, "text-anchor": index === last ? "end" : "middle" }, shortDayText(day.date))];
     });
   }
 }

@@ -66,15 +66,13 @@ async function load() {
 
 /** Load, and go on with a payment that is on its way. */
 async function openAccount() {
-  const loaded = await load();
-  const outcome = new URLSearchParams(location.search).get("payment");
-  if (!loaded || !outcome) return;
-  if (outcome === "success") {
+  if (!(await load()) || !outcome()) return;
+  if (outcome() === "success") {
     await waitForPayment().catch((error) => showProblem(error, openAccount));
     return;
   }
+  if (outcome() === "cancel") notice(t("cancelled"), "warn");
   forgetOutcome();
-  if (outcome === "cancel") notice(t("cancelled"), "warn");
 }
 
 function enter() {
@@ -98,14 +96,18 @@ function start() {
     return;
   }
   showEntrance();
-  const paid = new URLSearchParams(location.search).get("payment") === "success";
-  if (paid) notice(t("receivedSignIn"));
+  if (outcome() === "success") notice(t("receivedSignIn"));
+}
+
+function backOnline() {
+  notice(waitingForPayment ? t("received") : "");
+  if (session.key && !waitingForPayment) openAccount();
 }
 
 $("enter").addEventListener("submit", (event) => { event.preventDefault(); enter(); });
-$("leave").addEventListener("click", signOut);
+$("leave").addEventListener("click", () => { forgetOutcome(); signOut(); });
 window.addEventListener("offline", () => notice(t("offline"), "warn"));
-window.addEventListener("online", () => { notice(""); if (session.key && !waitingForPayment) openAccount(); });
+window.addEventListener("online", backOnline);
 // The browser's Back button may bring the page as it was left, with an old balance and "Opening…".
 window.addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 start();

@@ -12,9 +12,9 @@ const locale = chooseLocale(navigator.languages?.length ? navigator.languages : 
 const language = locale.toLowerCase().split("-")[0];
 const texts = JSON.parse(document.getElementById(`texts-${language}`).textContent);
 
-/** The text of that name, with {placeholders} filled in. */
+/** The text of that name, with the {placeholders} filled in that have a value. */
 function t(name, values = {}) {
-  return texts[name].replace(/\{(\w+)\}/g, (_, key) => values[key]);
+  return texts[name].replace(/\{(\w+)\}/g, (whole, key) => values[key] ?? whole);
 }
 
 /** What the server may or may not know a text for, such as an invoice's status. */

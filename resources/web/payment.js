@@ -8,11 +8,21 @@ const PATIENCE_MS = 120_000;
 let waitingForPayment = false;
 let opening = false;
 
+/** "success" or "cancel" after the way back from Stripe's page; stays in the address until it is dealt with, so that a
+ *  reload goes on waiting. */
+function outcome() {
+  return new URLSearchParams(location.search).get("payment");
+}
+
+function forgetOutcome() {
+  history.replaceState(null, "", location.pathname);
+}
+
 /** What the Pay controls offer right now. While a payment is being confirmed they don't invite to pay twice. */
 function showPaying() {
-  const payable = owedCents >= SMALLEST_CENTS && !waitingForPayment && !opening;
-  $("pay").disabled = !payable;
-  $("pay-other").hidden = owedCents <= SMALLEST_CENTS || waitingForPayment;
+  const awaited = outcome() === "success";
+  $("pay").disabled = owedCents < SMALLEST_CENTS || awaited || opening;
+  $("pay-other").hidden = owedCents <= SMALLEST_CENTS || awaited;
   if ($("pay-other").hidden) showOtherAmount(false);
   $("amount-note").textContent = t("amountRange", { least: money(SMALLEST_CENTS), most: money(owedCents) });
 }
@@ -60,7 +70,6 @@ async function pay() {
 /** Coming back proves nothing: only Stripe's event changes the balance, so that is what we wait for. */
 async function waitForPayment() {
   waitingForPayment = true;
-  showPaying();
   notice(t("received"));
   try {
     const confirmed = await balanceFell(owedBeforePaying());
@@ -99,11 +108,6 @@ async function lookAtBalance() {
     return problem.waitSeconds;
   }
   return 0;
-}
-
-/** `?payment=…` stays in the address until it is dealt with, so that a reload goes on waiting. */
-function forgetOutcome() {
-  history.replaceState(null, "", location.pathname);
 }
 
 $("pay-form").addEventListener("submit", (event) => { event.preventDefault(); pay(); });

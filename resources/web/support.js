@@ -25,7 +25,7 @@ async function sendTicket() {
 
 function showTicket(number) {
   const [before, after] = t("ticketSent").split("{ticket}");
-  $("ticket").replaceChildren(before, made("b", { text: number }), after);
+  $("ticket").replaceChildren(before, made("b", { className: "whole", text: number }), after);
   $("ticket").hidden = false;
   $("ticket").focus();
 }
