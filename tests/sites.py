@@ -66,7 +66,8 @@ class Site:
 def open_site(data_dir: Path, *, users: int = 3, **settings: Any) -> Iterator[Site]:
     """A site on fresh demo data, closed in order afterwards."""
     if not (data_dir / "settings.json").exists():
-        save(replace(Settings(), port=0, **settings), data_dir)
+        # Tests that wait for something ask more often than a client may.
+        save(replace(Settings(), **{"port": 0, "requests_per_second": 1_000, **settings}), data_dir)
         if users:
             fill_data_dir(data_dir, users, seed=1)
     launcher = Launcher(data_dir)
