@@ -10,7 +10,7 @@ from bioql_console.domain.ledger import Account, EntryKind, JournalEntry, Postin
 from bioql_console.domain.money import MICROS_PER_CENT, USD, plain_dollars
 from bioql_console.domain.users import User
 from bioql_console.domain.webhooks import EventState, Outcome, ReceivedEvent
-from bioql_console.services import invoice_decisions
+from bioql_console.services import invoice_decisions, subscription_decisions
 from bioql_console.services.event_content import Decision, Misfit, applied, dollars, text_of
 from bioql_console.services.ports import Work
 from bioql_console.services.settlement import queue_balance, settle_payment
@@ -238,4 +238,5 @@ DECISIONS: dict[str, Decision] = {
     "charge.dispute.closed": _dispute_closed,
     "customer.deleted": _customer_deleted,
     **invoice_decisions.DECISIONS,
+    **subscription_decisions.DECISIONS,
 }

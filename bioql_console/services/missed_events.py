@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from heapq import merge
 from itertools import islice
 
 from bioql_console.domain.ageing import DAY_MS
@@ -19,6 +20,8 @@ KEPT_MS = 30 * DAY_MS
 GRACE_MS = 2 * 60_000
 FRESH_MS = 30_000
 LOOKED_AT = 300
+# Stripe lists events of at most so many types at once.
+MOST_TYPES = 20
 BATCH = 100
 
 
@@ -94,7 +97,12 @@ class MissedEvents:
     def _listed(self, since_ms: int) -> Iterator[StripeEvent]:
         """Events that matter to the ledger and should have arrived by now, newest first."""
         now_ms = self._now_ms()
-        for event in self._stripe.gateway().list_events(since_ms, sorted(DECISIONS)):
+        kinds, gateway = sorted(DECISIONS), self._stripe.gateway()
+        lists = [
+            gateway.list_events(since_ms, kinds[first : first + MOST_TYPES])
+            for first in range(0, len(kinds), MOST_TYPES)
+        ]
+        for event in merge(*lists, key=lambda each: -each.created_ms):
             # The sandbox's clock may be ahead of ours; what it calls the future has happened all the same.
             if not now_ms - GRACE_MS < event.created_ms <= now_ms:
                 yield event

@@ -120,11 +120,12 @@ class OutboxSender:
         with self._store.write() as work:
             known, user = work.invoices.get(invoice), work.users.get(message.user_id)
             assert user is not None
-            if known is None or known.state is not InvoiceState.VOID:
+            # Another process may have come this far too; only one of them may go on.
+            mine = work.outbox.replaced(message.id, "The invoice asks for less than this by now.", self._now_ms())
+            if mine and (known is None or known.state is not InvoiceState.VOID):
                 # Of a void invoice the payment took over what nothing else will collect.
                 work.invoices.settle(invoice, -message.value)
                 queue_balance(work, user, f"{message.key}:instead", message.value, message.occurred_ms, words)
-            work.outbox.replaced(message.id, "The invoice asks for less than this by now.", self._now_ms())
             work.commit()
         return False
 

@@ -98,12 +98,24 @@ def queue_invoice_at_threshold(work: Work, user: User, key: str, at_ms: int, thr
     cents = work.ledger.balance(user.id).owed_micros // MICROS_PER_CENT - invoiced - on_its_way
     if waiting or cents < threshold_cents:
         return False
-    if not user.stripe_subscription_id and (credit := work.outbox.total(user.id, MessageKind.BALANCE_CREDIT)):
-        # The invoice charges exactly what is owed, so credit in the Stripe balance must not lower it once more.
-        queue_balance(work, user, f"{key}:balance", -credit, at_ms, "Included in the invoice")
     extra = {"subscription": user.stripe_subscription_id or "", "description": "BioQL quantum computing usage"}
     _queue(work, user, MessageKind.INVOICE, key, cents, at_ms, extra)
     return True
+
+
+def begin_subscription(work: Work, user: User, subscription: str, at_ms: int) -> None:
+    """From now on Stripe invoices the user's usage: bring the Stripe balance to what is owed and on no invoice.
+
+    Until now payments by link went to that balance with nothing to lower, and usage was metered that nobody invoices.
+    """
+    invoices = work.invoices.of_user(user.id, *InvoiceState)
+    used = sum(each.total_cents - each.due_cents for each in invoices if each.source is InvoiceSource.CONSOLE)
+    credit_cents = work.outbox.total(user.id, MessageKind.BALANCE_CREDIT) - used
+    asked_cents = sum(each.remaining_cents for each in invoices if each.state is InvoiceState.OPEN)
+    balance = work.ledger.balance(user.id)
+    owed_cents = (balance.owed_micros - balance.available_credit_micros) // MICROS_PER_CENT
+    change = asked_cents - owed_cents - credit_cents
+    queue_balance(work, user, f"begin-{subscription}", change, at_ms, "Owed when the subscription began")
 
 
 def _queue(work: Work, user: User, kind: MessageKind, key: str, cents: int, at_ms: int, extra: dict[str, str]) -> None:

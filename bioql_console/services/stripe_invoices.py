@@ -51,7 +51,10 @@ class InvoiceCalls(StripeCalls):
     def make_invoice(
         self, customer: str, cents: int, description: str, idempotency_key: str, days_until_due: int
     ) -> str:
-        """An open invoice over one amount, sent to the customer; made once for a key. Its id."""
+        """An open invoice that asks for one amount, sent to the customer; made once for a key. Its id.
+
+        Stripe applies the customer's balance to every invoice, so what is charged is the amount without it.
+        """
         made = self._invoice_of(customer, idempotency_key)
         if made is None:
             wanted = {
@@ -67,7 +70,8 @@ class InvoiceCalls(StripeCalls):
         invoice = self.id(made)
         if made.get("status") == "draft":
             if not made.get("total"):
-                item = {"customer": customer, "invoice": invoice, "amount": cents, "currency": USD}
+                balance = int(self.ask(self.v1.customers.retrieve, customer).get("balance") or 0)
+                item = {"customer": customer, "invoice": invoice, "amount": cents - balance, "currency": USD}
                 item |= {"description": description}
                 self.ask(self.v1.invoice_items.create, item, {"idempotency_key": f"{idempotency_key}-item"})
             params, options = {"auto_advance": True}, {"idempotency_key": f"{idempotency_key}-finalize"}

@@ -57,6 +57,13 @@ class Inbox:
         found = select(inbox.c.event_id).where(inbox.c.event_id.in_(event_ids))
         return set(self._connection.execute(found).scalars())
 
+    def heard(self, kind: str, object_id: str) -> bool:
+        """Whether an event of a type about an object was applied."""
+        found = select(inbox.c.event_id).where(
+            inbox.c.object_id == object_id, inbox.c.type == kind, inbox.c.state == EventState.APPLIED.value
+        )
+        return self._connection.execute(found.limit(1)).scalar() is not None
+
     def settle(self, event_id: str, outcome: Outcome, at_ms: int) -> bool:
         """Record what an event came to. False if another worker was faster."""
         changed = self._connection.execute(

@@ -82,13 +82,14 @@ class Outbox:
             .values(state=MessageState.REFUSED.value, error=error, attempts=outbox.c.attempts + 1)
         )
 
-    def replaced(self, message_id: int, words: str, at_ms: int) -> None:
-        """It is not needed any more, or another message does its work; `words` say why."""
-        self._connection.execute(
+    def replaced(self, message_id: int, words: str, at_ms: int) -> bool:
+        """It is not needed any more, or another message does its work; `words` say why. False if it waits no more."""
+        changed = self._connection.execute(
             update(outbox)
-            .where(outbox.c.id == message_id)
+            .where(outbox.c.id == message_id, outbox.c.state == MessageState.WAITING.value)
             .values(state=MessageState.SENT.value, sent_ms=at_ms, error=words)
         )
+        return changed.rowcount == 1
 
     def waiting_for(self, user_id: int) -> list[Message]:
         """What still has to reach Stripe about a user, oldest first."""

@@ -257,3 +257,32 @@ def test_the_console_waits_until_stripe_has_counted_the_usage(world: World) -> N
     world.drain()
     assert (world.collected_cents(), world.net_cents(ada.id)) == (359_000, 0)
     agrees(world, ada)
+
+
+def test_a_subscription_made_by_hand_takes_over_what_is_owed(world: World) -> None:
+    ada = world.register("ada", None)
+    uses(world, ada, 360)
+    pays_by_link(world, ada, 200)
+    api = world.stripe.gateway().v1
+    method = api.payment_methods.attach(GOOD, {"customer": ada.stripe_customer_id}).id
+    api.customers.update(ada.stripe_customer_id, {"invoice_settings": {"default_payment_method": method}})
+    price = api.prices.list({"lookup_keys": ["bioql_quantum_shot_usd"]}).data[0].id
+    api.subscriptions.create({"customer": ada.stripe_customer_id, "items": [{"price": price}]})
+    world.drain()
+    assert world.user(ada.id).stripe_subscription_id
+    uses(world, ada, 40)
+    month_is_invoiced(world, ada)
+    assert (world.collected_cents(), world.net_cents(ada.id)) == (39_000, 0)
+    world.check_books()
+
+
+def test_a_cancelled_subscription_leaves_usage_to_links(world: World) -> None:
+    ada = world.register("ada", GOOD)
+    uses(world, ada, 100)
+    world.drain()
+    world.stripe.gateway().v1.subscriptions.cancel(world.user(ada.id).stripe_subscription_id)
+    world.drain()
+    assert world.user(ada.id).stripe_subscription_id is None
+    pays_by_link(world, ada)
+    assert (world.collected_cents(), world.net_cents(ada.id)) == (9_000, 0)
+    world.check_books()
