@@ -106,6 +106,7 @@ BY_KEY: dict[str, Ask] = {
     "the trail, next page": lambda work: work.activity.page(ActivityQuery(), AFTER, 20),
     "a run": lambda work: work.usage.get("u1"),
     "a user's last runs": lambda work: work.usage.recent(7, 20),
+    "a user's runs, next page": lambda work: work.usage.page(7, Cursor(NOW, 50), 20),
     "a user's charges": lambda work: work.receivables.months(7),
     "a user's oldest debt": lambda work: work.receivables.oldest_open_ms(7),
 }
