@@ -167,6 +167,8 @@ class Launcher:
             imports=core.imports,
             replay=Replay(core.database, core.changes, core.applier.wake),
             missed_events=core.missed_events,
+            tariff=core.tariff,
+            support=core.support,
             listener=core.listener,
             heartbeat=lambda: heartbeat.beat(server.webhook_url, livemode),
             test_key=self._account_of,

@@ -22,6 +22,8 @@ from bioql_console.services.missed_events import MissedEvents
 from bioql_console.services.outbox_sender import OutboxSender
 from bioql_console.services.registration import Registration
 from bioql_console.services.stripe_access import StripeAccess
+from bioql_console.services.support import Support
+from bioql_console.services.tariff_admin import TariffAdmin
 from bioql_console.services.usage_recording import UsageRecording
 from bioql_console.services.user_admin import UserAdmin
 from bioql_console.settings import Settings, environment_directory
@@ -96,6 +98,8 @@ class Core:
         lag_ms = 0 if environment is Environment.SANDBOX else METER_LAG_MS
         self.outbox = OutboxSender(store, stripe, changes, now_ms, settings.payment_terms_days, lag_ms)
         self.missed_events = MissedEvents(store, stripe, changes, now_ms, self._wake_applier)
+        self.tariff = TariffAdmin(store, changes, now_ms)
+        self.support = Support(store, changes, now_ms)
         self.listener = ListenerStatus(changes)
         self.applier = ApplierThread(EventApplier(store, environment, changes, now_ms))
         self.inbox_writer = InboxWriter(store, on_commit=self.applier.wake)

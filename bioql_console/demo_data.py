@@ -6,8 +6,10 @@ from typing import Any
 
 from bioql_console.core import database_url, now_ms
 from bioql_console.domain import meter as expected
+from bioql_console.domain.ageing import DAY_MS
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.paging import UserQuery
+from bioql_console.domain.prices import Price
 from bioql_console.sandbox import Sandbox
 from bioql_console.services.demo import DemoUser, demo_api_key, demo_users
 from bioql_console.services.instance_lock import InstanceLock
@@ -52,6 +54,10 @@ def fill(database: Database, sandbox: Sandbox, users: int, seed: int) -> str:
                 _store(work, person)
             work.commit()
         made += len(batch)
+    with database.write() as work:
+        planned = Price("ionq_forte", 3_250_000, now_ms() // DAY_MS * DAY_MS + 20 * DAY_MS)
+        work.tariff.add_price(planned, "ana", "New contract with the provider")
+        work.commit()
     sandbox.put_many(_meter_and_price(now_ms() // 1000))
     return f"{made:,} users. Dr. Jane Smith owes $350.00; her API key is {demo_api_key(seed, 1)}"
 
@@ -66,6 +72,8 @@ def _store(work: Any, person: DemoUser) -> None:
         work.users.touch(user.id, person.usage[-1].at_ms)
     for fact in person.facts:
         work.ledger.post(fact)
+    for ticket in person.tickets:
+        work.tickets.add(ticket)
 
 
 def _stripe_customers(people: Iterable[DemoUser]) -> Iterator[dict[str, Any]]:

@@ -19,7 +19,6 @@ from bioql_console.server.limits import Limits
 from bioql_console.server.parts import ServerParts
 from bioql_console.server.report import start_up_report
 from bioql_console.services.plan_check import PlanCheck
-from bioql_console.services.support import Support
 from bioql_console.settings import Settings
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -43,7 +42,7 @@ def server_app(core: Core, settings: Settings, url: str) -> Any:
             usage_recording=core.usage,
             plan_check=PlanCheck(core.database, now_ms),
             checkout_links=core.checkouts,
-            support=Support(core.database, core.changes, now_ms),
+            support=core.support,
             inbox_writer=core.inbox_writer,
             webhook_secrets=core.secrets.webhook_secrets,
             listener=core.listener,

@@ -67,6 +67,8 @@ class Album:
             self._server,
             self._activity,
             self._settings,
+            self._prices,
+            self._support,
             self._overview_with_events,
             self._palette,
             self._dialog,
@@ -90,6 +92,19 @@ class Album:
         )
         await self._picture("overview-at-first")
 
+    async def _prices(self) -> None:
+        page = self.window.page("settings")
+        page.tabs.setCurrentWidget(page.prices)  # type: ignore[attr-defined]
+        table = page.prices.prices  # type: ignore[attr-defined]
+        await self.hand.until(lambda: table.model().rowCount() > 5, "prices are listed")
+        await self.hand.choose_row(table, 3)
+        await self._picture("prices")
+
+    async def _support(self) -> None:
+        await self.hand.open_page("support")
+        await self.hand.choose_row(self.window.page("support").table)  # type: ignore[attr-defined]
+        await self._picture("support")
+
     async def _overview_with_events(self) -> None:
         await self.hand.open_page("overview")
         table = self.window.page("overview").binding.events  # type: ignore[attr-defined]
@@ -104,7 +119,7 @@ class Album:
         await self.hand.choose_row(table, 1)
         await self.hand.until(lambda: panel.detail is not None, "a user is shown")
         await self._picture("users")
-        for number, name in enumerate(("usage", "payments", "invoices", "key"), 1):
+        for number, name in enumerate(("usage", "payments", "invoices", "tickets", "key"), 1):
             panel.tabs.setCurrentIndex(number)
             await self._picture(f"users-{name}")
         panel.tabs.setCurrentIndex(0)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from bioql_console.services.sandbox_control import SandboxControl
     from bioql_console.services.server_health import HealthReport
     from bioql_console.services.stripe_types import StripeAccount
+    from bioql_console.services.support import Support
+    from bioql_console.services.tariff_admin import TariffAdmin
     from bioql_console.services.usage_recording import UsageRecording
     from bioql_console.services.user_admin import UserAdmin
     from bioql_console.services.worker import Worker
@@ -117,6 +119,8 @@ class Console:
     imports: "LegacyImport"
     replay: "Replay"
     missed_events: "MissedEvents"
+    tariff: "TariffAdmin"
+    support: "Support"
     listener: "ListenerStatus"
     heartbeat: Callable[[], None]
     test_key: "Callable[[Environment], StripeAccount]"

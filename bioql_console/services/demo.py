@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from bioql_console.domain.ageing import DAY_MS
 from bioql_console.domain.ledger import Fact, payment_fact, usage_fact, welcome_credit_fact
 from bioql_console.domain.prices import DEFAULT_PRICES_MICROS, Price, PriceList
+from bioql_console.domain.tickets import Priority, Ticket, TicketState
 from bioql_console.domain.usage import Usage
 from bioql_console.domain.users import ApiKey, NewUser, Plan
 
@@ -35,6 +36,17 @@ RUNS = (
 )
 
 
+WRITTEN = (
+    (Priority.CRITICAL, "Pay Now shows an error", 'I get "No Stripe customer ID found" since this morning.'),
+    (Priority.HIGH, "Charged for a failed run?", "Run 4711 on ibm_torino failed, is it on my bill?"),
+    (Priority.HIGH, "Key no longer works", "Since Monday: Invalid API key. Nothing was changed on our side."),
+    (Priority.MEDIUM, "Invoice address", "Our institute moved. Please put the new address on invoices:\nParkring 4."),
+    (Priority.MEDIUM, "Limit for next month", "We plan 80,000 simulator shots. Which plan do we need?"),
+    (Priority.LOW, "Thank you", "The new dashboard is great."),
+)
+TICKET_SHARE = 0.03
+
+
 @dataclass(frozen=True, slots=True)
 class DemoUser:
     """One made-up person with everything that happened to them, oldest first."""
@@ -44,6 +56,7 @@ class DemoUser:
     disabled: bool
     usage: tuple[Usage, ...]
     facts: tuple[Fact, ...]
+    tickets: tuple[Ticket, ...] = ()
 
 
 def demo_api_key(seed: int, number: int) -> str:
@@ -127,7 +140,21 @@ class _Maker:
     ) -> DemoUser:
         key = demo_api_key(self.seed, self.number)
         user = NewUser(name, email, ApiKey.of(key), created, plan, f"cus_demo{self.number:07d}" if customer else None)
-        return DemoUser(user, key, disabled, tuple(self.usage), tuple(self.facts))
+        return DemoUser(user, key, disabled, tuple(self.usage), tuple(self.facts), self._tickets())
+
+    def _tickets(self) -> tuple[Ticket, ...]:
+        """What some of them wrote to support; drawn apart, so that it changes nothing else."""
+        drawn = random.Random(f"{self.seed}/{self.number}/tickets")
+        if drawn.random() >= TICKET_SHARE:
+            return ()
+        priority, subject, message = drawn.choice(WRITTEN)
+        written = self.now_ms - drawn.randint(1, 20 * DAY_MS)
+        number = f"TKT-{drawn.getrandbits(40):010X}"
+        if drawn.random() < 0.35:
+            done = written + (self.now_ms - written) // 2
+            resolved = (TicketState.RESOLVED, written, done, "Answered by e-mail", "ana")
+            return (Ticket(number, self.number, priority, subject, message, *resolved),)
+        return (Ticket(number, self.number, priority, subject, message, TicketState.OPEN, written),)
 
 
 def _ascii(name: str) -> str:

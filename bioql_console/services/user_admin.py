@@ -6,7 +6,7 @@ from collections.abc import Callable
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.ledger import Balance, adjustment_fact
 from bioql_console.domain.money import plain_dollars
-from bioql_console.domain.users import ApiKey, User, hash_key, new_api_key
+from bioql_console.domain.users import ApiKey, Plan, User, hash_key, new_api_key
 from bioql_console.services.changes import Change, Changes
 from bioql_console.services.customer_accounts import find_or_make
 from bioql_console.services.metering import queue_earlier_usage
@@ -98,6 +98,21 @@ class UserAdmin:
             before, after = words[user.disabled], words[disabled]
             work.activity.record(
                 operator, f"{after} user", _subject(user_id), before=before, after=after, reason=reason
+            )
+            work.commit()
+        self._publish("users", user_id=user_id)
+
+    def set_plan(self, user_id: int, plan: Plan, operator: str, reason: str, seen_version: int | None = None) -> None:
+        """Another plan, from the next run on."""
+        _require_reason(reason)
+        with self._store.write() as work:
+            user = _unchanged(known_user(work, user_id), seen_version)
+            if user.plan is plan:
+                return
+            work.users.set_plan(user_id, plan)
+            before, after = user.plan.value, plan.value
+            work.activity.record(
+                operator, "changed plan", _subject(user_id), before=before, after=after, reason=reason.strip()
             )
             work.commit()
         self._publish("users", user_id=user_id)

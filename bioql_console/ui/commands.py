@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from bioql_console.domain.environment import Environment
 from bioql_console.ui.command_palette import Command
 from bioql_console.ui.environment_bar import MEANING
-from bioql_console.ui.registry import COMMANDS, PAGES
+from bioql_console.ui.registry import COMMANDS, PAGES, key_of
 from bioql_console.ui.theme import CHOICES
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def commands_of(window: "MainWindow") -> list[Command]:
     """Every command there is now."""
     commands = [
-        Command(f"Go to {title}", partial(window.show_page, name), f"Alt+{number}")
+        Command(f"Go to {title}", partial(window.show_page, name), f"Alt+{key_of(number)}")
         for number, (name, title) in enumerate(PAGES, 1)
     ]
     if window.workspace is not None:

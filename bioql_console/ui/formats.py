@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from PySide6.QtCore import QDateTime, QLocale
+from PySide6.QtCore import QDateTime, QLocale, QTimeZone
 
 from bioql_console.domain.money import MICROS_PER_UNIT, cents_half_up
 
@@ -100,6 +100,12 @@ def short_moment(at_ms: int) -> str:
 def moment(at_ms: int) -> str:
     """12 Nov 2026, 12:03:22"""
     return QLocale().toString(QDateTime.fromMSecsSinceEpoch(at_ms), "d MMM yyyy, HH:mm:ss")
+
+
+def moment_utc(at_ms: int) -> str:
+    """12 Nov 2026, 12:03 UTC"""
+    utc = QDateTime.fromMSecsSinceEpoch(at_ms, QTimeZone(QTimeZone.Initialization.UTC))
+    return f"{QLocale().toString(utc, 'd MMM yyyy, HH:mm')} UTC"
 
 
 def iso(at_ms: int) -> str:

@@ -22,7 +22,7 @@ from bioql_console.ui.environment_bar import EnvironmentBar
 from bioql_console.ui.memory import Memory
 from bioql_console.ui.navigation import Navigation
 from bioql_console.ui.pages.page import Page
-from bioql_console.ui.registry import PAGES, make_page
+from bioql_console.ui.registry import PAGES, key_of, make_page
 from bioql_console.ui.status_bar import StatusBar
 from bioql_console.ui.theme import Theme
 from bioql_console.ui.widgets.cards import NoticeBar, NoticePlace
@@ -114,7 +114,7 @@ class MainWindow(QMainWindow):
     def _add_shortcuts(self) -> None:
         for number, (name, _) in enumerate(PAGES, 1):
             for modifier in ("Alt", "Ctrl"):
-                self._shortcut(f"{modifier}+{number}", partial(self.show_page, name))
+                self._shortcut(f"{modifier}+{key_of(number)}", partial(self.show_page, name))
         keys = {"Ctrl+K": self.open_palette, "Ctrl+Q": self.close, "F5": self.read_again, "/": self._search}
         for key, work in keys.items():
             self._shortcut(key, work)

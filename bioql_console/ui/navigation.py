@@ -7,6 +7,7 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QSize, Qt, Signal
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QListWidget, QListWidgetItem, QStyledItemDelegate, QStyleOptionViewItem
 
+from bioql_console.ui.registry import key_of
 from bioql_console.ui.theme import color, tokens
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ class _Numbered(QStyledItemDelegate):
         super().paint(painter, option, index)
         painter.setPen(color("muted"))
         room = option.rect.adjusted(0, 0, -12, 0)
-        painter.drawText(room, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, str(index.row() + 1))
+        painter.drawText(
+            room, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, str(key_of(index.row() + 1))
+        )
 
 
 class Navigation(QListWidget):
@@ -45,7 +48,7 @@ class Navigation(QListWidget):
         for number, (_, title) in enumerate(pages, 1):
             item = QListWidgetItem(title)
             item.setSizeHint(QSize(0, ROW))
-            item.setToolTip(f"{title}  (Alt+{number})")
+            item.setToolTip(f"{title}  (Alt+{key_of(number)})")
             self.addItem(item)
         self.currentRowChanged.connect(self._chosen)
 

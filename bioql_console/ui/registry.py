@@ -12,7 +12,17 @@ PAGES = (
     ("server", "Server"),
     ("activity", "Activity"),
     ("settings", "Settings"),
+    ("support", "Support"),
 )
+
+# The tenth page's key.
+LAST_KEY = 10
+
+
+def key_of(number: int) -> int:
+    """The digit that opens the n-th page: 1–9, then 0."""
+    return number % LAST_KEY
+
 
 # Title, page, and what the page is told.
 COMMANDS = (
@@ -27,6 +37,7 @@ COMMANDS = (
     ("Switch the webhook listener on", "webhooks", "on"),
     ("Switch the webhook listener off", "webhooks", "off"),
     ("Restart the external server with the keychain's secrets", "server", "restart"),
+    ("Set prices and plans…", "settings", "prices"),
     ("Enter Stripe credentials", "settings", "credentials"),
     ("Check the books", "activity", "verify"),
 )
@@ -86,9 +97,15 @@ def _settings() -> Page:
     return SettingsPage()
 
 
+def _support() -> Page:
+    from bioql_console.ui.pages.support import SupportPage
+
+    return SupportPage()
+
+
 _MAKERS = {
     maker.__name__.strip("_"): maker
-    for maker in (_overview, _users, _balances, _payments, _meter, _webhooks, _server, _activity, _settings)
+    for maker in (_overview, _users, _balances, _payments, _meter, _webhooks, _server, _activity, _settings, _support)
 }
 
 

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QScrollArea, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QScrollArea, QSpinBox, QTabWidget, QVBoxLayout, QWidget
 
 from bioql_console.domain.environment import Environment
 from bioql_console.services.credentials import SecretSummary
@@ -13,6 +13,7 @@ from bioql_console.services.keychain import KeychainStatus
 from bioql_console.ui import formats
 from bioql_console.ui.pages.credentials_card import CredentialsCard
 from bioql_console.ui.pages.page import Page, toolbar
+from bioql_console.ui.pages.prices_view import PricesView
 from bioql_console.ui.theme import CHOICES
 from bioql_console.ui.viewmodels.settings import SettingsViewModel
 from bioql_console.ui.widgets.buttons import button
@@ -56,7 +57,12 @@ class SettingsPage(Page):
         self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.area.setWidget(inside)
         self.area.viewport().setAutoFillBackground(False)
-        self.body.addWidget(self.area, 1)
+        self.prices = PricesView()
+        self.tabs = QTabWidget()
+        self.tabs.setAccessibleName("Settings")
+        self.tabs.addTab(self.area, "General")
+        self.tabs.addTab(self.prices, "Prices and plans")
+        self.body.addWidget(self.tabs, 1)
 
     def _keychain_card(self) -> Card:
         card = Card("Keychain")
@@ -136,8 +142,29 @@ class SettingsPage(Page):
         model.stored.connect(workspace.toasted)
         self._show_settings()
         self.theme.activated.connect(self._choose_theme)
+        self._prices = self.prices.attach(workspace)
+        self._prices.failed.connect(model.failed)
+
+    def came_to_front(self) -> None:
+        super().came_to_front()
+        if self.model is not None:
+            self._prices.show()
+
+    def went_behind(self) -> None:
+        super().went_behind()
+        if self.model is not None:
+            self._prices.hide()
+
+    def close_page(self) -> None:
+        if self.model is not None:
+            self._prices.close()
+        super().close_page()
 
     def show_argument(self, argument: Any) -> None:
+        if argument == "prices":
+            self.tabs.setCurrentWidget(self.prices)
+            return
+        self.tabs.setCurrentWidget(self.area)
         if argument == "credentials":
             live = self._workspace.console.environment is Environment.LIVE
             target = next(iter((self.live if live else self.test).fields.values())).field

@@ -64,6 +64,7 @@ class UserPanel(QStackedWidget):
         self.adjust = button("Adjust…", lambda: self.asked.emit("adjust"))
         entries = (
             ("Reissue API key…", lambda: self.asked.emit("key")),
+            ("Change plan…", lambda: self.asked.emit("plan")),
             ("Disable or enable…", lambda: self.asked.emit("disable")),
             ("Open user's payments", lambda: self.asked.emit("payments")),
         )
@@ -77,6 +78,7 @@ class UserPanel(QStackedWidget):
 
     def _add_tabs(self) -> None:
         self.ledger, self.payments = DataTable("User ledger"), DataTable("User payments")
+        self.tickets = DataTable("User tickets")
         self.months, self.invoices = DataTable("User months"), DataTable("User invoices")
         self.usage = BarChart("Shots per day")
         self.usage_caption = PlainLabel("", "muted")
@@ -100,6 +102,7 @@ class UserPanel(QStackedWidget):
             (usage, "Usage"),
             (self.payments, "Payments"),
             (self._invoices(), "Invoices"),
+            (self.tickets, "Tickets"),
             (facts, "Key"),
         ):
             self.tabs.addTab(widget, title)
@@ -121,6 +124,8 @@ class UserPanel(QStackedWidget):
         self.payments.show_table(model.payments)
         self.months.show_table(model.months)
         self.invoices.show_table(model.invoices)
+        self.tickets.show_table(model.tickets)
+        self.tickets.opened.connect(lambda ticket: model.workspace.page_asked.emit("support", ticket.id))
         self._now_ms = model.workspace.now_ms
         self.copy.copied.connect(model.workspace.toasted)
         model.shown.connect(self.show_detail)

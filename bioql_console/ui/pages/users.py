@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from bioql_console.domain.checkout import CheckoutLink
-from bioql_console.domain.users import User, clean_email, clean_name
+from bioql_console.domain.users import Plan, User, clean_email, clean_name
 from bioql_console.ui import formats
 from bioql_console.ui.pages.page import Page, open_in_browser, toolbar
 from bioql_console.ui.pages.user_panel import UserPanel
@@ -16,7 +16,7 @@ from bioql_console.ui.viewmodels.users import UsersViewModel
 from bioql_console.ui.widgets.buttons import Chips, button
 from bioql_console.ui.widgets.cards import EmptyState
 from bioql_console.ui.widgets.dialogs import FormDialog, SecretOnceDialog, required
-from bioql_console.ui.widgets.fields import SearchField, field, parse_dollars
+from bioql_console.ui.widgets.fields import Labelled, SearchField, field, parse_dollars
 from bioql_console.ui.widgets.files import ask_which
 from bioql_console.ui.widgets.tables import DataTable
 from bioql_console.ui.workspace import Workspace
@@ -159,6 +159,8 @@ class UsersPage(Page):
                 self._users.act(self._adjust, user)
             case "key":
                 self._users.act(self._reissue, user)
+            case "plan":
+                self._users.act(self._change_plan, user)
             case "disable":
                 self._users.act(self._disable, user)
 
@@ -225,6 +227,18 @@ class UsersPage(Page):
         dialog.add("Reason", reason, required("a reason"))
         if await dialog.ask():
             await self._users.reissue_key(user, reason.text())
+
+    async def _change_plan(self, user: User) -> None:
+        note = f"{user.name} is on the {user.plan.value} plan. Another counts for the next run that is asked for."
+        dialog = self._form(f"Plan of {user.name}", "Change plan", note)
+        plan, reason = QComboBox(), field("Upgraded by contract")
+        for each in Plan:
+            plan.addItem(each.value, each)
+        plan.setCurrentIndex(list(Plan).index(user.plan))
+        dialog.body.addWidget(Labelled("Plan", plan))
+        dialog.add("Reason", reason, required("a reason"))
+        if await dialog.ask():
+            await self._users.set_plan(user, list(Plan)[plan.currentIndex()], reason.text())
 
     async def _disable(self, user: User) -> None:
         verb = "Enable" if user.disabled else "Disable"

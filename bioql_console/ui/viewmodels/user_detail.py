@@ -8,15 +8,16 @@ from PySide6.QtCore import Signal
 from bioql_console.domain.ageing import DAY_MS
 from bioql_console.domain.checkout import CheckoutLink, CheckoutState
 from bioql_console.domain.invoices import Accrual, Invoice
-from bioql_console.domain.paging import CheckoutQuery, InvoiceQuery
+from bioql_console.domain.paging import CheckoutQuery, InvoiceQuery, TicketQuery
 from bioql_console.domain.statements import InvoiceStatus, MonthInvoice, month_invoices
+from bioql_console.domain.tickets import Ticket
 from bioql_console.domain.usage import DailyShots
 from bioql_console.domain.users import User
 from bioql_console.services.accrual import accrual
 from bioql_console.services.ports import Work
 from bioql_console.ui import formats
 from bioql_console.ui.models.row_table import Column, Look, RowTable
-from bioql_console.ui.viewmodels import invoices
+from bioql_console.ui.viewmodels import invoices, support
 from bioql_console.ui.viewmodels.view_model import Rows, ViewModel
 from bioql_console.ui.workspace import Workspace
 
@@ -89,7 +90,7 @@ class UserDetailViewModel(ViewModel):
     """Signals: `shown` with a UserDetail, or None when the user is gone."""
 
     shown = Signal(object)
-    topics: ClassVar[frozenset[str]] = frozenset(("users", "balances", "checkouts", "usage"))
+    topics: ClassVar[frozenset[str]] = frozenset(("users", "balances", "checkouts", "usage", "tickets"))
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__(workspace)
@@ -103,6 +104,7 @@ class UserDetailViewModel(ViewModel):
         self.payments = RowTable(PAYMENTS, lambda link: link.reference)
         self.months = RowTable(MONTHS, lambda month: month.id)
         self.invoices = RowTable(invoices.OF_A_USER, lambda invoice: invoice.id)
+        self.tickets = RowTable(support.OF_A_USER, lambda ticket: ticket.id)
 
     def choose(self, user_id: int) -> None:
         """Show another user; 0 shows none."""
@@ -122,6 +124,7 @@ class UserDetailViewModel(ViewModel):
         self.payments.show_rows(found.links)
         self.months.show_rows(found.months)
         self.invoices.show_rows(found.invoices)
+        self.tickets.show_rows(found.tickets)
         detail = found.detail
         self.shown.emit(detail)
         await self.ledger.reload()
@@ -135,6 +138,7 @@ class _Found:
     links: tuple[CheckoutLink, ...] = ()
     months: tuple[MonthInvoice, ...] = ()
     invoices: tuple[Invoice, ...] = ()
+    tickets: tuple[Ticket, ...] = ()
 
 
 def _read(work: Work, user_id: int, now_ms: int, settings: "Settings") -> _Found:
@@ -150,4 +154,5 @@ def _read(work: Work, user_id: int, now_ms: int, settings: "Settings") -> _Found
     to_go = accrual(work, user, settings.invoice_threshold_cents)
     detail = UserDetail(user, work.receivables.oldest_open_ms(user_id), usage, shots, cost, open_link, to_go)
     invoices = work.invoices.page(InvoiceQuery(user_id=user_id), None, LINKS).rows
-    return _Found(detail, links, tuple(months), invoices)
+    tickets = work.tickets.page(TicketQuery(user_id=user_id), None, LINKS).rows
+    return _Found(detail, links, tuple(months), invoices, tickets)

@@ -9,7 +9,7 @@ from PySide6.QtCore import Signal
 from bioql_console.domain.checkout import AmountRefused, CheckoutLink
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.paging import UserQuery
-from bioql_console.domain.users import User
+from bioql_console.domain.users import Plan, User
 from bioql_console.services.checkout_links import NoCustomer
 from bioql_console.services.registration import EmailTaken, PaymentRefused
 from bioql_console.ui import formats
@@ -146,6 +146,12 @@ class UsersViewModel(ViewModel):
             self.console.users.set_disabled, user.id, disabled, self.console.operator, reason, user.version
         )
         self.workspace.toasted.emit(f"{user.name} is {'disabled' if disabled else 'enabled'}")
+
+    async def set_plan(self, user: User, plan: Plan, reason: str) -> None:
+        await self.console.workers.database.run(
+            self.console.users.set_plan, user.id, plan, self.console.operator, reason, user.version
+        )
+        self.workspace.toasted.emit(f"{user.name} is on the {plan.value} plan")
 
     async def adjust(self, user: User, owes_micros: int, reason: str) -> None:
         await self.console.workers.database.run(

@@ -7,7 +7,7 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
-from bioql_console.domain.money import MICROS_PER_CENT
+from bioql_console.domain.money import MICROS_PER_CENT, MICROS_PER_UNIT
 from bioql_console.ui.widgets.labels import PlainLabel, restyle
 
 TYPING_PAUSE_MS = 80
@@ -104,14 +104,20 @@ class Labelled(QWidget):
 
 def parse_dollars(text: str) -> int | None:
     """Micros of what an operator typed, e.g. "1,234.50", "$35" or "−2"; None when it is no amount in whole cents."""
+    micros = parse_exact_dollars(text)
+    return micros if micros is not None and micros % MICROS_PER_CENT == 0 else None
+
+
+def parse_exact_dollars(text: str) -> int | None:
+    """The same down to a millionth of a dollar, e.g. "0.0125"; None when it is no amount or finer."""
     plain = text.strip().replace("−", "-").replace("$", "").replace(",", "").replace(" ", "")
     if not plain or len(plain) > LONGEST_AMOUNT or not re.fullmatch(r"[+-]?[0-9]*\.?[0-9]*", plain):
         return None
     try:
-        cents = Decimal(plain) * 100
+        micros = Decimal(plain) * MICROS_PER_UNIT
     except InvalidOperation:
         return None
-    return int(cents) * MICROS_PER_CENT if cents == int(cents) else None
+    return int(micros) if micros == int(micros) else None
 
 
 def field(placeholder: str = "", name: str = "", text: str = "") -> QLineEdit:
