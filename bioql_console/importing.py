@@ -161,6 +161,7 @@ def report_as_json(report: ImportReport, options: ImportOptions) -> dict[str, An
         "invoices": tally.brought.invoices,
         "tickets": tally.brought.tickets,
         "charged_micros": tally.charged_micros,
+        "runs_micros": tally.runs_micros,
         "paid_micros": tally.paid_micros,
         "prepaid_micros": tally.prepaid_micros,
         "reported_to_stripe_micros": tally.reported_micros,

@@ -63,6 +63,7 @@ class Tally:
         added: What this import adds.
         left_out: Rows of the file that are not brought in; each is a problem.
         charged_micros, paid_micros, prepaid_micros: The three parts of what users owe.
+        runs_micros: What the runs cost, whether or not they are what is charged.
         owed_micros, credit_micros: Of the users who owe, and of those who are in credit.
         reported_micros: What the old server says it reported to Stripe's meter.
         without_customer: Rows of users who have no Stripe customer and can't pay yet.
@@ -72,6 +73,7 @@ class Tally:
     added: Counts = field(default_factory=Counts)
     left_out: Counter[str] = field(default_factory=Counter)
     charged_micros: int = 0
+    runs_micros: int = 0
     paid_micros: int = 0
     prepaid_micros: int = 0
     owed_micros: int = 0

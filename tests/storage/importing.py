@@ -48,7 +48,7 @@ def expected_balances(path: Path, *, with_credit: bool = True) -> dict[str, int]
         file.row_factory = sqlite3.Row
         owed: dict[int, int] = defaultdict(int)
         charges = ("monthly_quotas", "total_cost")
-        if not _all(file, *charges, "user_id"):
+        if not _has(file, *charges, "user_id"):
             charges = ("usage_logs", "cost")
         for row in _all(file, *charges, "user_id"):
             owed[row["user_id"]] += micros(row[charges[1]])
@@ -61,8 +61,11 @@ def expected_balances(path: Path, *, with_credit: bool = True) -> dict[str, int]
 
 
 def _all(file: sqlite3.Connection, table: str, *needed: str) -> list[Any]:
-    columns = {row["name"] for row in file.execute(f"PRAGMA table_info({table})")}
-    return list(file.execute(f"SELECT * FROM {table}")) if set(needed) <= columns else []
+    return list(file.execute(f"SELECT * FROM {table}")) if _has(file, table, *needed) else []
+
+
+def _has(file: sqlite3.Connection, table: str, *needed: str) -> bool:
+    return set(needed) <= {row["name"] for row in file.execute(f"PRAGMA table_info({table})")}
 
 
 def everything(database: Database) -> dict[str, list[tuple[Any, ...]]]:

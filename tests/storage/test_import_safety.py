@@ -179,7 +179,8 @@ def test_somebody_who_registers_meanwhile_waits(database: Database, users_db: Pa
 
 
 def test_views_are_told_once_it_is_done(sqlite_database: Database, users_db: Path) -> None:
-    changes, heard = Changes(), []
+    changes = Changes()
+    heard: list[Change] = []
     changes.subscribe(heard.append)
     imports = LegacyImport(sqlite_database, open_legacy, lambda: None, changes, lambda: NOW)
     imports.preview(users_db)
@@ -188,4 +189,4 @@ def test_views_are_told_once_it_is_done(sqlite_database: Database, users_db: Pat
     assert {change.topic for change in heard} == {"users", "balances", "usage", "activity"}
     heard.clear()
     imports.run(users_db, operator="ada")
-    assert heard == list[Change]()
+    assert heard == []

@@ -177,6 +177,9 @@ def _notes(job: Job, months: MonthTotals) -> tuple[str, ...]:
         notes.append(f"The file is an older one, without {', '.join(lacking)}.")
     if not months.present:
         notes.append(f"Without totals in {QUOTAS}, users owe what their runs in usage_logs cost.")
+    elif job.tally.runs_micros != job.tally.charged_micros:
+        runs, totals = plain_dollars(job.tally.runs_micros), plain_dollars(job.tally.charged_micros)
+        notes.append(f"The runs in usage_logs cost {runs}, the totals in {QUOTAS} are {totals}; the totals count.")
     if not job.source.has(USERS, "api_key"):
         notes.append("Nobody has an API key in it: issue new ones.")
     if not job.with_credit:

@@ -62,6 +62,7 @@ class MonthTotals:
                 if micros is not None:
                     months[owner, self._month(row_id, month)] += micros
         self._job.watch.step(rows, "months")
+        self._job.tally.runs_micros += sum(from_usage.values())
         return months if self.present else from_usage
 
     def _amount(self, row_id: int | str | None, total: object) -> int | None:

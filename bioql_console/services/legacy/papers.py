@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from bioql_console.domain.imports import IMPORTED
-from bioql_console.domain.invoices import Invoice, InvoiceState
+from bioql_console.domain.invoices import ORDER, Invoice, InvoiceState
 from bioql_console.domain.legacy import INVOICE_STATES, PRIORITIES, TICKET_STATES, micros_of, text_of, word_of
 from bioql_console.domain.money import cents_half_up
 from bioql_console.domain.tickets import Priority, Ticket, TicketState
@@ -71,15 +71,21 @@ class InvoicesOfFile:
         """Whether an invoice that is here came from this file; else its money may be counted already."""
         user_id, reason, state = here
         if user_id == paper.person.user_id and (posted or (self._job.grown and reason == IMPORTED)):
-            if state != paper.invoice.state.value:
-                self._job.sink.follow_invoice(paper.invoice)
-                self._job.tally.added.invoice_changes += 1
+            self._follow(paper, InvoiceState(state))
             return True
         words = "The ledger knows this invoice from Stripe already; left out, and nothing was counted for it."
         if user_id != paper.person.user_id:
             words = f"The ledger has this invoice as one of user {user_id}; left out."
         self._job.problem(INVOICES, paper.row_id, "is here already", words, left_out=True)
         return False
+
+    def _follow(self, paper: _Paper, here: InvoiceState) -> None:
+        if ORDER[paper.invoice.state] > ORDER[here]:
+            self._job.sink.follow_invoice(paper.invoice)
+            self._job.tally.added.invoice_changes += 1
+        elif paper.invoice.state is not here:
+            words = f"It is {paper.invoice.state.value} in the file and {here.value} here, where that was not changed."
+            self._job.problem(INVOICES, paper.row_id, "state differs from here", words)
 
     def _read_all(self, rows: list[LegacyRow], page: Page) -> Iterator[_Paper]:
         for row in rows:
