@@ -44,7 +44,7 @@ WRITTEN = (
     (Priority.MEDIUM, "Limit for next month", "We plan 80,000 simulator shots. Which plan do we need?"),
     (Priority.LOW, "Thank you", "The new dashboard is great."),
 )
-TICKET_SHARE = 0.03
+TICKET_SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True)

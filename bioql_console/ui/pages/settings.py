@@ -44,7 +44,14 @@ class SettingsPage(Page):
             (left, (self._keychain_card(), self.test, self.live)),
             (
                 right,
-                (self._server_card(), self._billing_card(), self._external_card(), self._looks_card(), self._place()),
+                (
+                    self._server_card(),
+                    self._billing_card(),
+                    self._limits_card(),
+                    self._external_card(),
+                    self._looks_card(),
+                    self._place(),
+                ),
             ),
         ):
             column.setSpacing(12)
@@ -99,6 +106,17 @@ class SettingsPage(Page):
         card.body.addWidget(Labelled("Welcome credit", self.welcome))
         card.body.addWidget(Labelled("Payment terms", self.terms))
         card.body.addLayout(toolbar(button("Save billing", self._save_billing), None))
+        return card
+
+    def _limits_card(self) -> Card:
+        card = Card("Limits of the API", "counts from the server's next start")
+        self.requests, self.wrong_keys, self.registrations = QSpinBox(), QSpinBox(), QSpinBox()
+        for box in (self.requests, self.wrong_keys, self.registrations):
+            box.setRange(1, 100_000)
+        card.body.addWidget(Labelled("Requests a second, for each key", self.requests))
+        card.body.addWidget(Labelled("Wrong keys a minute, from one address", self.wrong_keys))
+        card.body.addWidget(Labelled("Registrations a minute, from one address", self.registrations))
+        card.body.addLayout(toolbar(button("Save limits", self._save_limits), None))
         return card
 
     def _external_card(self) -> Card:
@@ -193,6 +211,9 @@ class SettingsPage(Page):
         self.threshold.setText(formats.plain_amount(settings.invoice_threshold_cents * 10_000))
         self.welcome.setText(formats.plain_amount(settings.welcome_credit_micros))
         self.terms.setValue(settings.payment_terms_days)
+        self.requests.setValue(settings.requests_per_second)
+        self.wrong_keys.setValue(settings.wrong_keys_per_minute)
+        self.registrations.setValue(settings.registrations_per_minute)
         self.command.setText(shlex.join(settings.external_command))
         self.folder.setText(settings.external_folder)
         self.health.setText(settings.external_health_url)
@@ -236,6 +257,13 @@ class SettingsPage(Page):
             invoice_threshold_cents=threshold // 10_000,
             welcome_credit_micros=welcome,
             payment_terms_days=self.terms.value(),
+        )
+
+    def _save_limits(self) -> None:
+        self._save(
+            requests_per_second=self.requests.value(),
+            wrong_keys_per_minute=self.wrong_keys.value(),
+            registrations_per_minute=self.registrations.value(),
         )
 
     def _save_external(self) -> None:

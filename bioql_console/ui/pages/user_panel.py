@@ -14,6 +14,7 @@ from bioql_console.ui.widgets.cards import Card, EmptyState, KeyValues
 from bioql_console.ui.widgets.charts import BarChart
 from bioql_console.ui.widgets.labels import ElidedLabel, PlainLabel, StatePill
 from bioql_console.ui.widgets.progress import Progress
+from bioql_console.ui.widgets.table_or_words import TableOrWords
 from bioql_console.ui.widgets.tables import DataTable
 
 NARROWEST = 420
@@ -78,12 +79,15 @@ class UserPanel(QStackedWidget):
 
     def _add_tabs(self) -> None:
         self.ledger, self.payments = DataTable("User ledger"), DataTable("User payments")
-        self.tickets = DataTable("User tickets")
-        self.months, self.invoices = DataTable("User months"), DataTable("User invoices")
+        self.tickets, self.invoices = DataTable("User tickets"), DataTable("User invoices")
+        self.months = DataTable("User months")
+        self._tickets = TableOrWords(self.tickets, "Nothing was asked for: tickets are sent from the dashboard.")
+        self._at_stripe = TableOrWords(self.invoices, "No invoice at Stripe yet.")
         self.usage = BarChart("Shots per day")
         self.usage_caption = PlainLabel("", "muted")
         self.facts = KeyValues()
         self.tabs = QTabWidget()
+        self.tabs.setObjectName("panelTabs")
         self.tabs.setAccessibleName("About this user")
         usage = QWidget()
         column = QVBoxLayout(usage)
@@ -102,7 +106,7 @@ class UserPanel(QStackedWidget):
             (usage, "Usage"),
             (self.payments, "Payments"),
             (self._invoices(), "Invoices"),
-            (self.tickets, "Tickets"),
+            (self._tickets, "Tickets"),
             (facts, "Key"),
         ):
             self.tabs.addTab(widget, title)
@@ -114,7 +118,7 @@ class UserPanel(QStackedWidget):
         column = QVBoxLayout(around)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.threshold)
-        column.addWidget(self.invoices, 2)
+        column.addWidget(self._at_stripe, 2)
         column.addWidget(PlainLabel("Charged by month", "muted"))
         column.addWidget(self.months, 3)
         return around
@@ -123,8 +127,8 @@ class UserPanel(QStackedWidget):
         self.ledger.show_table(model.ledger.table)
         self.payments.show_table(model.payments)
         self.months.show_table(model.months)
-        self.invoices.show_table(model.invoices)
-        self.tickets.show_table(model.tickets)
+        self._at_stripe.show_table(model.invoices)
+        self._tickets.show_table(model.tickets)
         self.tickets.opened.connect(lambda ticket: model.workspace.page_asked.emit("support", ticket.id))
         self._now_ms = model.workspace.now_ms
         self.copy.copied.connect(model.workspace.toasted)

@@ -59,14 +59,14 @@ def shots_words(limits: PlanLimits) -> str:
 PRICES = (
     Column("Backend", lambda row: row.price.pattern, Look.MONO, width=132),
     Column("A shot", lambda row: formats.exact_dollars(row.price.micros_per_shot), Look.NUMBER, width=92),
-    Column("From", lambda row: from_words(row.price), width=152),
+    Column("From", lambda row: from_words(row.price), width=184),
     Column("State", lambda row: row.state, Look.PILL, tone=lambda row: TONES[row.state], width=84),
     Column("Set by", lambda row: row.record.operator, Look.MUTED, width=84, optional=True),
     Column("Why", lambda row: row.record.reason, Look.MUTED, width=0),
 )
 PLANS = (
     Column("Plan", lambda limits: limits.plan.value, width=100),
-    Column("Shots a month", shots_words, Look.NUMBER, width=110),
+    Column("Shots a month", shots_words, Look.NUMBER, width=136),
     Column("Backends", lambda limits: ", ".join(limits.backends), Look.MONO, width=0),
 )
 
