@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, Table, text
 
 # Index pages that fit here are written once instead of once a batch.
-CACHE_KIB = 131_072
+CACHE_KIB = 65_536
 
 
 def insert_rows(
