@@ -6,6 +6,7 @@ it does; what nobody will collect is written off. Events may come in any order.
 
 from typing import Any
 
+from bioql_console.domain.imports import INVOICE_SOURCE
 from bioql_console.domain.invoices import Invoice, InvoiceSource, InvoiceState
 from bioql_console.domain.ledger import (
     Account,
@@ -55,6 +56,8 @@ def _paid(event: ReceivedEvent, content: dict[str, Any], work: Work) -> Outcome:
     cents = cents_of(content, "amount_paid") - outside
     if cents < 0 or outside < 0:
         raise Misfit("What was paid on it does not add up.")
+    if work.ledger.postings_from(INVOICE_SOURCE, invoice.id):
+        return applied("Its payment was brought in with the old database; not counted again.", invoice.id, user.id)
     _take_back_write_off(event, invoice, user, work)
     memo = f"Invoice {invoice.number or invoice.id}"
     posted = False

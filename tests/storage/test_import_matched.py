@@ -1,5 +1,6 @@
 """Somebody of the file is here already: matched, told, and nothing of them overwritten or counted twice."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ from bioql_console.domain.invoices import Invoice, InvoiceState
 from bioql_console.domain.ledger import payment_fact
 from bioql_console.domain.tickets import Priority, Ticket, TicketState
 from bioql_console.domain.users import ApiKey, hash_key
+from bioql_console.domain.webhooks import EventSource, EventState, ReceivedEvent
+from bioql_console.services.event_decisions import decide
 from bioql_console.storage.database import Database
 from tests.legacy_files import key_of, make_file, sample_content
-from tests.storage.importing import balances, bring_in, told
+from tests.storage.importing import balances, bring_in, check_books, told
 from tests.storage.people import NOW, add_people, person
 
 
@@ -86,3 +89,30 @@ def test_an_invoice_that_stripe_told_us_was_paid_is_not_paid_twice(
     report = bring_in(database, make_file(tmp_path / "after.db", content))
     assert told(report) == [("stripe_invoices", 2, "is here already")]
     assert balances(database)["ada@uni.example"] == 190_100_000
+
+
+def test_stripes_own_word_of_a_payment_that_was_brought_in(database: Database, tmp_path: Path, content: Any) -> None:
+    """The last month's events are fetched from Stripe after an import; those payments are counted already."""
+    bring_in(database, dirty(tmp_path, content))
+    before = balances(database)
+    paid = {
+        "object": "event",
+        "data": {
+            "object": {
+                **{"id": "in_ada1", "object": "invoice", "customer": "cus_ada", "currency": "usd", "status": "paid"},
+                **{"total": 10_000, "amount_due": 10_000, "amount_paid": 10_000, "billing_reason": "manual"},
+            }
+        },
+    }
+    event = ReceivedEvent("evt_1", "invoice.paid", json.dumps(paid).encode(), NOW, NOW, EventSource.BACKFILL, False)
+    with database.write() as work:
+        work.inbox.add([event])
+        outcome = decide(event, paid, work)
+        work.inbox.settle(event.id, outcome, NOW)
+        work.commit()
+    assert outcome.state is EventState.APPLIED
+    assert "brought in" in outcome.reason
+    assert balances(database) == before
+    check_books(database)
+    # It goes by Stripe's word now, and the file still adds nothing.
+    assert bring_in(database, tmp_path / "users.db").nothing_new

@@ -127,6 +127,8 @@ class InvoicesOfFile:
             created_ms=made_ms,
             period_start_ms=made_ms,
             period_end_ms=made_ms,
+            # Stripe does not know a number of ours, so nothing will ever be collected on it.
+            settled_cents=0 if text_of(name) or is_paid else cents,
             url=text_of(link) if text_of(link).startswith("https://") else "",
         )
         return _Paper(row_id, person, invoice, micros if is_paid else 0, paid_ms)
