@@ -162,6 +162,7 @@ class Launcher:
             users=core.users,
             usage=core.usage,
             checkouts=core.checkouts,
+            refunds=core.refunds,
             meter=core.meter,
             outbox=core.outbox,
             imports=core.imports,

@@ -20,6 +20,7 @@ from bioql_console.services.listener import ListenerStatus
 from bioql_console.services.meter_setup import MeterSetup
 from bioql_console.services.missed_events import MissedEvents
 from bioql_console.services.outbox_sender import OutboxSender
+from bioql_console.services.refunds import Refunds
 from bioql_console.services.registration import Registration
 from bioql_console.services.stripe_access import StripeAccess
 from bioql_console.services.support import Support
@@ -91,6 +92,7 @@ class Core:
         self.registration = Registration(store, stripe, self.meter, changes, now_ms, welcome, threshold)
         self.users = UserAdmin(store, stripe, changes, now_ms)
         self.usage = UsageRecording(store, changes, now_ms, threshold)
+        self.refunds = Refunds(store, stripe, self.users, changes, now_ms)
         self.checkouts = CheckoutLinks(store, stripe, changes, now_ms, environment)
         self.imports = LegacyImport(
             store, open_legacy, lambda: self.database.back_up(data_dir / "backups"), changes, now_ms

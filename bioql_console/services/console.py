@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bioql_console.services.meter_setup import MeterSetup
     from bioql_console.services.missed_events import MissedEvents
     from bioql_console.services.outbox_sender import OutboxSender
+    from bioql_console.services.refunds import Refunds
     from bioql_console.services.registration import Registration
     from bioql_console.services.replay import Replay
     from bioql_console.services.sandbox_control import SandboxControl
@@ -114,6 +115,7 @@ class Console:
     users: "UserAdmin"
     usage: "UsageRecording"
     checkouts: "CheckoutLinks"
+    refunds: "Refunds"
     meter: "MeterSetup"
     outbox: "OutboxSender"
     imports: "LegacyImport"

@@ -15,6 +15,7 @@ from bioql_console.services.stripe_customers import CustomerCalls
 from bioql_console.services.stripe_errors import Failure, not_understood, wrong_mode
 from bioql_console.services.stripe_invoices import InvoiceCalls
 from bioql_console.services.stripe_meter import MeterCalls
+from bioql_console.services.stripe_refunds import RefundCalls
 from bioql_console.services.stripe_transport import (
     Answer,
     Limits,
@@ -64,7 +65,7 @@ class _Door(stripe.HTTPClient):
         self._traffic.close()
 
 
-class StripeGateway(CustomerCalls, CheckoutCalls, MeterCalls, InvoiceCalls):
+class StripeGateway(CustomerCalls, CheckoutCalls, MeterCalls, InvoiceCalls, RefundCalls):
     """Blocking calls, safe from several threads. All raise OperatorError `stripe.*` or `live.locked`.
 
     Args:
