@@ -31,6 +31,7 @@ COMMANDS = (
     ("Show users who owe", "users", "filter:owes"),
     ("Show users without a Stripe customer", "users", "filter:no_customer"),
     ("Show invoices", "payments", "invoices"),
+    ("Show refunds and disputes", "payments", "money_back"),
     ("Create missing meter and price…", "meter", "create"),
     ("Show events that need attention", "webhooks", "attention"),
     ("Fetch events that were missed", "webhooks", "fetch"),

@@ -1,5 +1,6 @@
 """Invoices beside the links on the Payments page."""
 
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from bioql_console.domain.invoices import Invoice
@@ -23,7 +24,9 @@ CHIPS = (
 
 
 class InvoicesView(QWidget):
-    """Search, states, table, actions on the chosen invoice."""
+    """Signals: `refund_asked` with an invoice's id."""
+
+    refund_asked = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,8 +50,9 @@ class InvoicesView(QWidget):
         column.addWidget(self.stack, 1)
         self.copy = CopyButton("Copy id", self._id, "the invoice's id")
         self.browse = button("Open in browser", lambda: open_in_browser(self._url()))
+        self.refund = button("Refund…", lambda: self.refund_asked.emit(self._id()))
         self.user = button("Show customer", self._show_user)
-        column.addLayout(toolbar(self.copy, self.browse, self.user, None))
+        column.addLayout(toolbar(self.copy, self.browse, self.refund, self.user, None))
 
     def attach(self, workspace: Workspace) -> InvoicesViewModel:
         """Bring it to life; the page shows and closes what is returned."""
@@ -97,6 +101,7 @@ class InvoicesView(QWidget):
         invoice = self._invoice()
         self.copy.setEnabled(invoice is not None)
         self.browse.setEnabled(bool(self._url()))
+        self.refund.setEnabled(invoice is not None and bool(invoice.paid_cents))
         self.user.setEnabled(invoice is not None)
 
     def _show_user(self) -> None:

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 from bioql_console.domain.checkout import CheckoutLink, CheckoutState
 from bioql_console.ui import formats
 from bioql_console.ui.pages.invoices_view import InvoicesView
+from bioql_console.ui.pages.money_back_view import MoneyBackView
 from bioql_console.ui.pages.page import Page, open_in_browser, toolbar
 from bioql_console.ui.viewmodels.payments import PaymentsViewModel
 from bioql_console.ui.widgets.buttons import Chips, CopyButton, button
@@ -33,7 +34,9 @@ class PaymentsPage(Page):
         self.tabs = QTabWidget()
         self.tabs.setAccessibleName("Links and invoices")
         self.tabs.addTab(self._links(), "Links")
+        self.money_back = MoneyBackView()
         self.tabs.addTab(self.invoices, "Invoices")
+        self.tabs.addTab(self.money_back, "Refunds and disputes")
         self.body.addWidget(self.tabs, 1)
         self._countdown = QTimer(self)
         self._countdown.setInterval(COUNTDOWN_MS)
@@ -63,8 +66,9 @@ class PaymentsPage(Page):
         self.browse = button("Open in browser", lambda: open_in_browser(self._url()))
         self.renew = button("Renew", lambda: self._do("renew"))
         self.expire = button("Close link", lambda: self._do("expire"))
+        self.refund = button("Refund…", self._refund)
         self.user = button("Show customer", self._show_user)
-        column.addLayout(toolbar(self.copy, self.browse, self.renew, self.expire, self.user, None))
+        column.addLayout(toolbar(self.copy, self.browse, self.renew, self.expire, self.refund, self.user, None))
         return links
 
     def attach(self, workspace: Workspace) -> None:
@@ -82,17 +86,21 @@ class PaymentsPage(Page):
         model.busy_changed.connect(lambda _busy: self._enable())
         self._countdown.timeout.connect(model.tick)
         self._invoices = self.invoices.attach(workspace)
-        self._invoices.failed.connect(model.failed)
+        self._money_back = self.money_back.attach(workspace)
+        for other in (self._invoices, self._money_back):
+            other.failed.connect(model.failed)
+            other.busy_changed.connect(model.busy_changed)
+        self.invoices.refund_asked.connect(self.money_back.refund_invoice)
         self.tabs.currentChanged.connect(lambda _number: self._show_tab())
         self._enable()
 
     def _show_tab(self) -> None:
         """Only what is in front is kept up to date."""
-        front, behind = self._invoices, self._payments
-        if self.tabs.currentWidget() is not self.invoices:
-            front, behind = behind, front  # type: ignore[assignment]
-        behind.hide()
-        front.show()
+        models = (self._payments, self._invoices, self._money_back)
+        for number, model in enumerate(models):
+            if number != self.tabs.currentIndex():
+                model.hide()
+        models[self.tabs.currentIndex()].show()
 
     def came_to_front(self) -> None:
         if self.model is not None:
@@ -103,16 +111,18 @@ class PaymentsPage(Page):
         super().went_behind()
         if self.model is not None:
             self._invoices.hide()
+            self._money_back.hide()
         self._countdown.stop()
 
     def close_page(self) -> None:
         self._countdown.stop()
         if self.model is not None:
             self._invoices.close()
+            self._money_back.close()
         super().close_page()
 
     def focus_search(self) -> None:
-        (self.invoices if self.tabs.currentWidget() is self.invoices else self).search.setFocus()
+        (self, self.invoices, self.money_back)[self.tabs.currentIndex()].search.setFocus()
 
     def show_argument(self, argument: Any) -> None:
         kind, _, value = str(argument).partition(":")
@@ -120,8 +130,8 @@ class PaymentsPage(Page):
             self.everybody.show()
             self._payments.only_user(int(value))
             self.invoices.only_user(int(value))
-        elif kind == "invoices":
-            self.tabs.setCurrentWidget(self.invoices)
+        elif kind in ("invoices", "money_back"):
+            self.tabs.setCurrentWidget(self.invoices if kind == "invoices" else self.money_back)
 
     def _all_customers(self) -> None:
         self.everybody.hide()
@@ -149,12 +159,18 @@ class PaymentsPage(Page):
         self.browse.setEnabled(is_open)
         self.expire.setEnabled(is_open and idle)
         self.renew.setEnabled(link is not None and link.state in RENEWABLE and idle)
+        self.refund.setEnabled(link is not None and link.state is CheckoutState.PAID)
         self.user.setEnabled(link is not None)
 
     def _do(self, action: str) -> None:
         link = self._link()
         if link is not None:
             self._payments.act(self._payments.renew if action == "renew" else self._payments.expire, link)
+
+    def _refund(self) -> None:
+        link = self._link()
+        if link is not None:
+            self.money_back.refund_payment(link.payment_intent)
 
     def _show_user(self) -> None:
         link = self._link()

@@ -1,0 +1,119 @@
+"""Refunds and disputes, on a tab of the Payments page; and the dialogs that start them."""
+
+from collections.abc import Awaitable, Callable
+
+from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
+
+from bioql_console.domain.refunds import Refundable
+from bioql_console.domain.webhooks import InboxEvent
+from bioql_console.ui import formats
+from bioql_console.ui.pages.page import toolbar
+from bioql_console.ui.pages.refund_dialog import RefundDialog
+from bioql_console.ui.viewmodels.money_back import MoneyBackViewModel
+from bioql_console.ui.widgets.buttons import CopyButton, button
+from bioql_console.ui.widgets.cards import EmptyState
+from bioql_console.ui.widgets.dialogs import FormDialog, PlanDialog, required
+from bioql_console.ui.widgets.fields import SearchField, field
+from bioql_console.ui.widgets.tables import DataTable
+from bioql_console.ui.workspace import Workspace
+
+
+class MoneyBackView(QWidget):
+    """What went back, and why."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 10, 0, 0)
+        column.setSpacing(10)
+        self.search = SearchField("Customer, pi_…", "Search refunds and disputes")
+        column.addLayout(toolbar(self.search, None))
+        self.table = DataTable("Refunds and disputes")
+        self.none = EmptyState(
+            "Nothing went back",
+            "A paid link or invoice is refunded on its own tab; disputes appear when banks open them.",
+        )
+        self.stack = QStackedWidget()
+        self.stack.addWidget(self.table)
+        self.stack.addWidget(self.none)
+        column.addWidget(self.stack, 1)
+        self.accept = button("Accept dispute…", lambda: self._model.act(self._accept))
+        self.user = button("Show customer", self._show_user)
+        self.origin = button("Show event", self._show_event)
+        self.copy = CopyButton("Copy payment", lambda: self._payment(), "the payment's id")
+        column.addLayout(toolbar(self.accept, self.user, self.origin, self.copy, None))
+
+    def attach(self, workspace: Workspace) -> MoneyBackViewModel:
+        """Bring it to life; the page shows and closes what is returned."""
+        self._workspace = workspace
+        model = self._model = MoneyBackViewModel(workspace)
+        self.table.show_table(model.rows.table)
+        self.table.selected.connect(lambda _row: self._enable())
+        self.table.opened.connect(lambda _row: self._show_event())
+        self.search.searched.connect(model.search)
+        self.copy.copied.connect(workspace.toasted)
+        model.shown.connect(self._shown)
+        model.busy_changed.connect(lambda _busy: self._enable())
+        self._enable()
+        return model
+
+    def refund_payment(self, payment_intent: str) -> None:
+        """Ask for a refund of a paid link."""
+        self._model.act(self._refund, self._model.look, payment_intent)
+
+    def refund_invoice(self, invoice: str) -> None:
+        """Ask for a refund of a paid invoice."""
+        self._model.act(self._refund, self._model.of_invoice, invoice)
+
+    async def _refund(self, look: Callable[[str], Awaitable[Refundable]], what: str) -> None:
+        seen = await look(what)
+        word = self._workspace.console.environment.word
+        if not seen.left_cents:
+            rows = [("Payment", seen.payment_intent), ("Held by the bank", formats.dollars(seen.held_cents * 10_000))]
+            why = "It is disputed: the bank decides." if seen.held_cents else "All of it went back already."
+            await PlanDialog(self, "Nothing is left to refund", word, "Close", rows, why).ask()
+            return
+        dialog = RefundDialog(self, word, seen)
+        if await dialog.ask():
+            note, forgive = dialog.note.text(), dialog.forgive.isChecked()
+            await self._model.refund(seen, dialog.cents, dialog.chosen, note, forgive=forgive)
+
+    async def _accept(self) -> None:
+        seen = await self._model.look(self._payment())
+        held = formats.dollars(seen.held_cents * 10_000)
+        note = f"{seen.user.name}'s bank keeps {held}. It is owed again and can't be contested any more."
+        word = self._workspace.console.environment.word
+        dialog = FormDialog(self, "Accept dispute", word, "Accept dispute", note)
+        reason = field("The card was stolen")
+        dialog.add("Reason, for whoever reads the activity trail", reason, required("a reason"))
+        if await dialog.ask():
+            await self._model.accept_dispute(seen.payment_intent, reason.text())
+
+    def _shown(self) -> None:
+        self.stack.setCurrentWidget(self.table if self._model.rows.table.rows else self.none)
+        self._enable()
+
+    def _row(self) -> InboxEvent | None:
+        row = self.table.current_row()
+        return row if isinstance(row, InboxEvent) else None
+
+    def _payment(self) -> str:
+        row = self._row()
+        return row.object_id if row else ""
+
+    def _enable(self) -> None:
+        row = self._row()
+        self.accept.setEnabled(row is not None and row.type.startswith("charge.dispute.") and not self._model.acting)
+        self.user.setEnabled(row is not None and row.user_id is not None)
+        self.origin.setEnabled(row is not None)
+        self.copy.setEnabled(row is not None)
+
+    def _show_user(self) -> None:
+        row = self._row()
+        if row is not None:
+            self._workspace.page_asked.emit("users", row.user_id)
+
+    def _show_event(self) -> None:
+        row = self._row()
+        if row is not None:
+            self._workspace.page_asked.emit("webhooks", row.id)

@@ -1,0 +1,88 @@
+"""A paid link is refunded in part, a bank takes money back: by mouse, and the books follow."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from bioql_console.ui.pages.refund_dialog import RefundDialog
+from bioql_console.ui.widgets.dialogs import FormDialog, PlanDialog
+from tests.stories.windows import Desk, open_window
+
+CARD = {"card_number": "4242424242424242", "exp": "12/34", "cvc": "123", "email": "jane@uni.example"}
+
+
+async def jane_pays(desk: Desk) -> Any:
+    """By link, in whole; answers the panel about her."""
+    panel = await desk.show_jane()
+    await desk.hand.click(panel.checkout)
+    await desk.hand.until(lambda: desk.browser.addresses, "the link is opened")  # type: ignore[attr-defined]
+    async with httpx.AsyncClient(trust_env=False) as browser:
+        await browser.post(desk.browser.addresses[0], data=CARD)  # type: ignore[attr-defined]
+    await desk.hand.until(lambda: panel.owed.text() == "$0.00", "it is paid")
+    return panel
+
+
+async def paid_link(desk: Desk) -> Any:
+    await desk.hand.open_page("payments")
+    page = desk.page("payments")
+    rows = page.table.model()
+    await desk.hand.until(lambda: [row.state.value for row in rows.rows] == ["paid"], "the link is paid")
+    await desk.hand.choose_row(page.table)
+    return page
+
+
+async def dialog_of(desk: Desk, kind: type) -> Any:
+    await desk.hand.until(lambda: [one for one in desk.hand.dialogs() if isinstance(one, kind)], "the dialog opens")
+    return next(one for one in desk.hand.dialogs() if isinstance(one, kind))
+
+
+async def test_a_part_is_refunded_and_owed_again(data_dir: Path) -> None:
+    async with open_window(data_dir, users=1) as desk:
+        panel = await jane_pays(desk)
+        page = await paid_link(desk)
+        await desk.hand.click(page.refund)
+        dialog = await dialog_of(desk, RefundDialog)
+        await desk.hand.write(dialog.amount, "400")
+        await desk.hand.write(dialog.note, "Run failed")
+        await desk.hand.click(dialog.accept_button)
+        assert dialog.isVisible(), "more than was paid can't go back"
+        await desk.hand.write(dialog.amount, "50.00")
+        dialog.forgive.click()
+        assert dialog.outcome.text().startswith("$50.00 goes back and is owed again")
+        await desk.hand.click(dialog.accept_button)
+        page.tabs.setCurrentWidget(page.money_back)
+        rows = page.money_back.table.model()
+        await desk.hand.until(lambda: rows.rowCount() == 1, "it is listed")
+        assert [rows.index(0, number).data() for number in (1, 3)] == ["Refund", "−$50.00"]
+        await desk.hand.open_page("users")
+        await desk.hand.until(lambda: panel.owed.text() == "$50.00", "it is owed again")
+
+
+async def test_a_dispute_is_seen_and_accepted(data_dir: Path) -> None:
+    async with open_window(data_dir, users=1) as desk:
+        await jane_pays(desk)
+        page = await paid_link(desk)
+        payment = page.table.current_row().payment_intent
+        await desk.console.workers.stripe.run(desk.console.sandbox.dispute, payment)
+        page.tabs.setCurrentWidget(page.money_back)
+        view = page.money_back
+        rows = view.table.model()
+        opened = lambda: [n for n in range(rows.rowCount()) if rows.index(n, 1).data() == "Dispute opened"]  # noqa: E731
+        await desk.hand.until(opened, "the dispute is listed")
+        page.tabs.setCurrentIndex(0)
+        await desk.hand.click(page.refund)
+        plan = await dialog_of(desk, PlanDialog)
+        assert "Nothing is left" in plan.windowTitle()
+        plan.reject()
+        page.tabs.setCurrentWidget(view)
+        await desk.hand.choose_row(view.table, opened()[0])
+        await desk.hand.click(view.accept)
+        dialog = await dialog_of(desk, FormDialog)
+        await desk.hand.write(dialog._checked[0][1], "The card was stolen")
+        await desk.hand.click(dialog.accept_button)
+        await desk.hand.until(
+            lambda: "Dispute decided" in [rows.index(n, 1).data() for n in range(rows.rowCount())], "it is decided"
+        )
+        panel = await desk.show_jane()
+        await desk.hand.until(lambda: panel.owed.text() == "$350.00", "it is owed again")
