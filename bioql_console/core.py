@@ -20,6 +20,7 @@ from bioql_console.services.listener import ListenerStatus
 from bioql_console.services.meter_setup import MeterSetup
 from bioql_console.services.missed_events import MissedEvents
 from bioql_console.services.outbox_sender import OutboxSender
+from bioql_console.services.polling import Polling
 from bioql_console.services.refunds import Refunds
 from bioql_console.services.registration import Registration
 from bioql_console.services.stripe_access import StripeAccess
@@ -31,6 +32,8 @@ from bioql_console.settings import Settings, environment_directory
 from bioql_console.storage.database import Database, sqlite_url
 from bioql_console.storage.legacy_file import open_legacy
 
+# Two requests a minute are far from any limit of Stripe's, and a payment shows within half a minute.
+POLL_EVERY_S = 30.0
 # Stripe's meter counts asynchronously; its documentation gives no figure.
 METER_LAG_MS = 10 * 60_000
 
@@ -102,6 +105,9 @@ class Core:
         self.missed_events = MissedEvents(store, stripe, changes, now_ms, self._wake_applier)
         self.tariff = TariffAdmin(store, changes, now_ms)
         self.support = Support(store, changes, now_ms)
+        # The sandbox delivers on this machine; Stripe can't reach a desktop.
+        every_s = None if environment is Environment.SANDBOX else POLL_EVERY_S
+        self.polling = Polling(self.missed_events, lambda: stripe.enabled, every_s)
         self.listener = ListenerStatus(changes)
         self.applier = ApplierThread(EventApplier(store, environment, changes, now_ms))
         self.inbox_writer = InboxWriter(store, on_commit=self.applier.wake)
@@ -119,9 +125,11 @@ class Core:
         self.changes.subscribe(lambda change: self._wake_sender.set() if change.topic == "outbox" else None)
         self.applier.start()
         self._sender.start()
+        self.polling.start()
 
     def close(self) -> None:
         """Stop in reverse order. What is acknowledged is stored; what is not sent is sent next time."""
+        self.polling.stop()
         self._stop_sending.set()
         self._wake_sender.set()
         self._sender.join(timeout=10)

@@ -72,7 +72,7 @@ class CheckoutLinks:
         if user.stripe_customer_id is None:
             raise NoCustomer
         link = CheckoutLink(
-            reference=f"bioql-{uuid.uuid4().hex}",
+            reference=f"bioql-{self._environment.value}-{user_id}-{user.balance.version}-{uuid.uuid4().hex[:16]}",
             user_id=user_id,
             amount_cents=cents,
             balance_version=user.balance.version,

@@ -18,6 +18,8 @@ from bioql_console.services.stripe_types import StripeEvent
 KEPT_MS = 30 * DAY_MS
 # A delivery may take that long without being missed.
 GRACE_MS = 2 * 60_000
+# Where nothing is delivered, there is no sense in waiting longer than a moment.
+POLL_GRACE_MS = 5_000
 FRESH_MS = 30_000
 LOOKED_AT = 300
 # Stripe lists events of at most so many types at once.
@@ -63,28 +65,38 @@ class MissedEvents:
         """
         now_ms = self._now_ms()
         if self._recent is None or not 0 <= now_ms - self._recent[0] < FRESH_MS:
-            newest = islice(self._listed(now_ms - DAY_MS), LOOKED_AT)
+            newest = islice(self._listed(now_ms - DAY_MS, GRACE_MS), LOOKED_AT)
             self._recent = now_ms, tuple(each for batch in self._unknown(newest) for each in batch)
         return self._recent[1]
 
-    def fetch(self, operator: str) -> Fetched:
+    def fetch(
+        self,
+        operator: str,
+        progress: Callable[[int, int], None] = lambda _looked_at, _fetched: None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Fetched:
         """Bring in everything that was missed in the last 30 days, as if it had been delivered.
+
+        Args:
+            progress: Told how many events were looked at, and how many of them brought in.
 
         Raises:
             OperatorError: `stripe.*`, `db.*`; what was stored before stays stored.
         """
         looked_at = 0
+        fetched: list[StripeEvent] = []
 
         def counted() -> Iterator[StripeEvent]:
             nonlocal looked_at
-            for event in self._listed(self._now_ms() - KEPT_MS):
+            for event in self._listed(self._now_ms() - KEPT_MS, GRACE_MS):
+                if cancelled():
+                    return
                 looked_at += 1
                 yield event
 
-        fetched: list[StripeEvent] = []
         for missed in self._unknown(counted()):
-            self._keep(missed)
-            fetched += missed
+            fetched += self._keep(missed)
+            progress(looked_at, len(fetched))
         with self._store.write() as work:
             after = f"{len(fetched):,} missed of {looked_at:,}"
             work.activity.record(operator, "fetched missed events", "Stripe's event list", after=after)
@@ -94,7 +106,20 @@ class MissedEvents:
         self._changes.publish(Change("events"), Change("activity"))
         return Fetched(looked_at, tuple(fetched))
 
-    def _listed(self, since_ms: int) -> Iterator[StripeEvent]:
+    def poll_last(self, span_ms: int) -> int:
+        """Bring in what was missed in the last `span_ms`. How many events that were.
+
+        Raises:
+            OperatorError: `stripe.*`, `db.*`.
+        """
+        listed = self._listed(self._now_ms() - span_ms, POLL_GRACE_MS)
+        brought = sum(len(self._keep(missed)) for missed in self._unknown(listed))
+        if brought:
+            self._wake_applier()
+            self._changes.publish(Change("events"))
+        return brought
+
+    def _listed(self, since_ms: int, grace_ms: int) -> Iterator[StripeEvent]:
         """Events that matter to the ledger and should have arrived by now, newest first."""
         now_ms = self._now_ms()
         kinds, gateway = sorted(DECISIONS), self._stripe.gateway()
@@ -104,7 +129,7 @@ class MissedEvents:
         ]
         for event in merge(*lists, key=lambda each: -each.created_ms):
             # The sandbox's clock may be ahead of ours; what it calls the future has happened all the same.
-            if not now_ms - GRACE_MS < event.created_ms <= now_ms:
+            if not now_ms - grace_ms < event.created_ms <= now_ms:
                 yield event
 
     def _unknown(self, events: Iterator[StripeEvent]) -> Iterator[list[StripeEvent]]:
@@ -114,9 +139,12 @@ class MissedEvents:
             if missed := [event for event in batch if event.id not in known]:
                 yield missed
 
-    def _keep(self, missed: list[StripeEvent]) -> None:
-        now_ms = self._now_ms()
+    def _keep(self, missed: list[StripeEvent]) -> list[StripeEvent]:
+        """Store events as each of them is retrieved by its own id: nothing is taken from a list alone."""
+        gateway, now_ms = self._stripe.gateway(), self._now_ms()
+        missed = [gateway.retrieve_event(event.id) for event in missed]
         with self._store.write() as work:
             # Oldest first, as they would have come.
             work.inbox.add([parse(event.body, "", EventSource.BACKFILL, now_ms) for event in reversed(missed)])
             work.commit()
+        return missed

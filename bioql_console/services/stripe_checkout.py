@@ -62,6 +62,10 @@ class CheckoutCalls(StripeCalls):
             params["types"] = list(types)
         return (self.read(_event, one) for one in self.ask_all(self.v1.events.list, params))
 
+    def retrieve_event(self, event_id: str) -> StripeEvent:
+        """One event as Stripe keeps it, for 30 days."""
+        return self.read(_event, self.ask(self.v1.events.retrieve, event_id))
+
 
 def _event(found: Content) -> StripeEvent:
     return StripeEvent(

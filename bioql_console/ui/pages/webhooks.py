@@ -6,8 +6,10 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QSplitter, QStackedWidget, QTabWidget
 
 from bioql_console.domain.webhooks import InboxEvent
+from bioql_console.services.missed_events import Fetched
 from bioql_console.ui import formats
 from bioql_console.ui.pages.event_inspector import EventInspector
+from bioql_console.ui.pages.fetched_dialog import FetchedDialog
 from bioql_console.ui.pages.page import Page, toolbar
 from bioql_console.ui.viewmodels.webhooks import WebhooksViewModel
 from bioql_console.ui.widgets.buttons import Chips, CopyButton, Toggle, button, menu_button
@@ -98,6 +100,9 @@ class WebhooksPage(Page):
         model.inspected.connect(self.inspector.show_detail)
         model.listener_changed.connect(self._show_listener)
         model.counted.connect(self._show_counts)
+        # Methods, not lambdas: progress is told from another thread.
+        model.fetching.connect(self._show_fetching)
+        model.fetched.connect(self._show_fetched)
         model.failed.connect(lambda _error: self._show_listener())
         self.lab.setVisible(workspace.console.sandbox is not None)
         self._show_listener()
@@ -120,6 +125,16 @@ class WebhooksPage(Page):
 
     def _deliver(self, **options: object) -> None:
         self._webhooks.act(self._webhooks.deliver, options)
+
+    def _show_fetching(self, words: str) -> None:
+        self.heard.setText(words)
+        if not words:
+            self._show_listener()
+
+    def _show_fetched(self, found: Fetched) -> None:
+        dialog = FetchedDialog(self, self._workspace.console.environment.word, found)
+        dialog.finished.connect(lambda _result: dialog.deleteLater())
+        dialog.open()
 
     def _show_listener(self) -> None:
         listener = self._workspace.console.listener
