@@ -40,6 +40,7 @@ class Delivery:
     type: str
     endpoint: str
     attempts: int
+    due_ms: int
 
 
 def real_ms() -> int:
@@ -78,7 +79,7 @@ class DeliveryQueue:
         self._store.db.execute(
             "INSERT INTO deliveries (event, type, endpoint, state, attempts, count, next_ms)"
             " VALUES (?, ?, ?, 'pending', '[]', 0, ?) ON CONFLICT (event, endpoint)"
-            " DO UPDATE SET state = 'pending', next_ms = excluded.next_ms",
+            " DO UPDATE SET state = 'pending', next_ms = max(excluded.next_ms, coalesce(next_ms, 0) + 1)",
             (event["id"], event["type"], endpoint, due_ms),
         )
 
@@ -101,7 +102,7 @@ class DeliveryQueue:
         """What should be sent now, oldest first."""
         with self._store.transaction():
             rows = self._store.db.execute(
-                "SELECT seq, event, type, endpoint, count FROM deliveries"
+                "SELECT seq, event, type, endpoint, count, next_ms FROM deliveries"
                 " WHERE state = 'pending' AND next_ms <= ? AND (endpoint <> ? OR ?) ORDER BY next_ms, seq LIMIT ?",
                 (real_ms(), DIRECT, bool(self.webhook_url), limit),
             ).fetchall()
@@ -122,23 +123,28 @@ class DeliveryQueue:
         return row[0] if row else None
 
     def record(self, delivery: Delivery, attempt: Json, *, state: str, next_ms: int | None) -> None:
-        """Remember an attempt and what comes next."""
+        """Remember an attempt and what comes next; an event that was asked for again meanwhile stays due."""
         with self._store.transaction():
             row = self._store.db.execute("SELECT attempts FROM deliveries WHERE seq = ?", (delivery.seq,)).fetchone()
             if row is None:
                 return
             attempts = [*json.loads(row[0]), attempt][-KEPT_ATTEMPTS:]
             self._store.db.execute(
-                "UPDATE deliveries SET attempts = ?, count = count + 1, state = ?, next_ms = ? WHERE seq = ?",
-                (json.dumps(attempts), state, next_ms, delivery.seq),
+                "UPDATE deliveries SET attempts = ?, count = count + 1 WHERE seq = ?",
+                (json.dumps(attempts), delivery.seq),
+            )
+            self._store.db.execute(
+                "UPDATE deliveries SET state = ?, next_ms = ? WHERE seq = ? AND (state <> 'pending' OR next_ms = ?)",
+                (state, next_ms, delivery.seq, delivery.due_ms),
             )
 
     def hurry(self, endpoint: str | None = None) -> None:
         """Everything that waits for its next attempt is due now."""
         with self._store.transaction():
             self._store.db.execute(
-                "UPDATE deliveries SET next_ms = ? WHERE state = 'pending' AND (? IS NULL OR endpoint = ?)",
-                (real_ms(), endpoint, endpoint),
+                "UPDATE deliveries SET next_ms = ? WHERE state = 'pending' AND next_ms > ?"
+                " AND (? IS NULL OR endpoint = ?)",
+                (now_ms := real_ms(), now_ms, endpoint, endpoint),
             )
 
     def forget_endpoint(self, endpoint: str) -> None:

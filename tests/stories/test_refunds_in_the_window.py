@@ -77,6 +77,7 @@ async def test_a_dispute_is_seen_and_accepted(data_dir: Path) -> None:
         plan.reject()
         page.tabs.setCurrentWidget(view)
         await desk.hand.choose_row(view.table, opened()[0])
+        await desk.hand.until(view.accept.isEnabled, "it can be accepted")
         await desk.hand.click(view.accept)
         dialog = await dialog_of(desk, FormDialog)
         await desk.hand.write(dialog._checked[0][1], "The card was stolen")
