@@ -11,12 +11,13 @@ import stripe
 
 
 class Receiver(ThreadingHTTPServer):
-    """Takes webhooks; refuses the first `refusals` of them."""
+    """Takes webhooks; refuses the first `refusals` of them. Whoever holds `lock` makes it wait; `begun` tells."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Take)
         self.taken: list[tuple[bytes, str]] = []
         self.refusals = 0
+        self.begun = threading.Event()
         self.lock = threading.Lock()
 
     @property
@@ -37,6 +38,7 @@ class Take(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.begun.set()
         with self.server.lock:
             refuse = self.server.refusals > 0
             self.server.refusals -= refuse

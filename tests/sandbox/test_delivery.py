@@ -22,9 +22,19 @@ def test_a_refused_delivery_comes_again(running: Running, receiver: Receiver) ->
     receiver.refusals = 1
     running.sandbox.set_webhook_url(receiver.url)
     running.api.customers.create({"name": "A"})
-    wait_until(lambda: receiver.taken, 10)
-    found = running.raw.get("/_sandbox/deliveries").json()["data"][0]
-    assert found["status_codes"] == [500, 200]
+    deliveries = lambda: running.control_get("deliveries")["data"]  # noqa: E731
+    wait_until(lambda: deliveries()[0]["state"] == "succeeded", 10)
+    assert deliveries()[0]["status_codes"] == [500, 200]
+
+
+def test_what_is_asked_for_while_it_is_on_its_way_comes_again(running: Running, receiver: Receiver) -> None:
+    running.sandbox.set_webhook_url(receiver.url)
+    with receiver.lock:
+        running.api.customers.create({"name": "A"})
+        assert receiver.begun.wait(10)
+        event = running.events(delivery_success=False)[0]["id"]
+        assert running.raw.post(f"/v1/events/{event}/retry", data={"for_stripecli": "true"}).status_code == 200
+    wait_until(lambda: len(receiver.taken) == 2)
 
 
 def test_what_happened_while_paused_is_delivered_afterwards(running: Running, receiver: Receiver) -> None:

@@ -103,10 +103,12 @@ class MoneyBackView(QWidget):
 
     def _enable(self) -> None:
         row = self._row()
-        self.accept.setEnabled(row is not None and row.type.startswith("charge.dispute.") and not self._model.acting)
+        # Until an event was applied, it names no payment of ours.
+        disputed = row is not None and row.type.startswith("charge.dispute.") and bool(row.object_id)
+        self.accept.setEnabled(disputed and not self._model.acting)
         self.user.setEnabled(row is not None and row.user_id is not None)
         self.origin.setEnabled(row is not None)
-        self.copy.setEnabled(row is not None)
+        self.copy.setEnabled(bool(self._payment()))
 
     def _show_user(self) -> None:
         row = self._row()
