@@ -5,10 +5,12 @@ from typing import Any
 
 import httpx
 
+from bioql_console.domain.webhooks import EventSource, ReceivedEvent
 from bioql_console.ui.pages.refund_dialog import RefundDialog
 from bioql_console.ui.widgets.dialogs import FormDialog, PlanDialog
 from tests.stories.windows import Desk, open_window
 
+NOW_MS = 1_700_000_000_000
 CARD = {"card_number": "4242424242424242", "exp": "12/34", "cvc": "123", "email": "jane@uni.example"}
 
 
@@ -90,5 +92,29 @@ async def test_a_dispute_is_seen_and_accepted(data_dir: Path) -> None:
         await desk.hand.until(
             lambda: "Dispute decided" in [rows.index(n, 1).data() for n in range(rows.rowCount())], "it is decided"
         )
+        await desk.hand.choose_row(view.table, opened()[0])
+        await desk.hand.until(view.accept.isEnabled, "its row can still be asked about")
+        await desk.hand.click(view.accept)
+        plan = await dialog_of(desk, PlanDialog)
+        assert "Nothing is held by the bank" in plan.windowTitle()
+        plan.reject()
         panel = await desk.show_jane()
         await desk.hand.until(lambda: panel.owed.text() == "$350.00", "it is owed again")
+
+
+async def test_a_dispute_that_is_only_heard_can_not_be_accepted_yet(data_dir: Path) -> None:
+    async with open_window(data_dir, users=1) as desk:
+        heard = ReceivedEvent("evt_1", "charge.dispute.created", b"{}", NOW_MS, NOW_MS, EventSource.HTTP, False)
+        # Nobody wakes the applier, so that it stays as it is between the acknowledgement and its application.
+        with desk.console.store.write() as work:
+            work.inbox.add([heard])
+            work.commit()
+        await desk.hand.open_page("payments")
+        page = desk.page("payments")
+        page.tabs.setCurrentWidget(page.money_back)
+        view = page.money_back
+        await desk.hand.until(lambda: view.table.model().rowCount() == 1, "it is listed")
+        await desk.hand.choose_row(view.table)
+        await desk.hand.until(view.origin.isEnabled, "it can be looked at")
+        assert not view.accept.isEnabled()
+        assert not view.copy.isEnabled()

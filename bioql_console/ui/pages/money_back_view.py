@@ -67,19 +67,21 @@ class MoneyBackView(QWidget):
 
     async def _refund(self, look: Callable[[str], Awaitable[Refundable]], what: str) -> None:
         seen = await look(what)
-        word = self._workspace.console.environment.word
         if not seen.left_cents:
-            rows = [("Payment", seen.payment_intent), ("Held by the bank", formats.dollars(seen.held_cents * 10_000))]
             why = "It is disputed: the bank decides." if seen.held_cents else "All of it went back already."
-            await PlanDialog(self, "Nothing is left to refund", word, "Close", rows, why).ask()
+            await self._tell("Nothing is left to refund", seen, why)
             return
-        dialog = RefundDialog(self, word, seen)
+        dialog = RefundDialog(self, self._workspace.console.environment.word, seen)
         if await dialog.ask():
             note, forgive = dialog.note.text(), dialog.forgive.isChecked()
             await self._model.refund(seen, dialog.cents, dialog.chosen, note, forgive=forgive)
 
     async def _accept(self) -> None:
         seen = await self._model.look(self._payment())
+        if not seen.held_cents:
+            why = "The dispute is decided, or is only a question so far: a refund answers it."
+            await self._tell("Nothing is held by the bank", seen, why)
+            return
         held = formats.dollars(seen.held_cents * 10_000)
         note = f"{seen.user.name}'s bank keeps {held}. It is owed again and can't be contested any more."
         word = self._workspace.console.environment.word
@@ -88,6 +90,10 @@ class MoneyBackView(QWidget):
         dialog.add("Reason, for whoever reads the activity trail", reason, required("a reason"))
         if await dialog.ask():
             await self._model.accept_dispute(seen.payment_intent, reason.text())
+
+    async def _tell(self, title: str, seen: Refundable, why: str) -> None:
+        rows = [("Payment", seen.payment_intent), ("Held by the bank", formats.dollars(seen.held_cents * 10_000))]
+        await PlanDialog(self, title, self._workspace.console.environment.word, "Close", rows, why).ask()
 
     def _shown(self) -> None:
         self.stack.setCurrentWidget(self.table if self._model.rows.table.rows else self.none)
