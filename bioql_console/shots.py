@@ -70,6 +70,7 @@ class Album:
             self._prices,
             self._support,
             self._overview_with_events,
+            self._money_back,
             self._palette,
             self._dialog,
             self._status,
@@ -208,6 +209,23 @@ class Album:
         await self.hand.until(lambda: page.live.state.text() != "not asked yet", "credentials are known")  # type: ignore[attr-defined]
         await self._picture("settings")
 
+    async def _money_back(self) -> None:
+        """A refund is asked for; the rest of that payment is disputed."""
+        await self.hand.open_page("payments")
+        page = self.window.page("payments")
+        page.tabs.setCurrentIndex(0)  # type: ignore[attr-defined]
+        await self.hand.until(lambda: page.refund.isEnabled(), "the paid link can be refunded")  # type: ignore[attr-defined]
+        payment = page.table.current_row().payment_intent  # type: ignore[attr-defined]
+        await self.hand.click(page.refund)  # type: ignore[attr-defined]
+        await self._dialog_picture("refund")
+        assert self.console.sandbox is not None
+        await self.console.workers.stripe.run(self.console.sandbox.dispute, payment)
+        page.tabs.setCurrentWidget(page.money_back)  # type: ignore[attr-defined]
+        table = page.money_back.table  # type: ignore[attr-defined]
+        await self.hand.until(lambda: any(row.object_id for row in table.model().rows), "the dispute is applied")
+        await self.hand.choose_row(table)
+        await self._picture("refunds")
+
     async def _palette(self) -> None:
         await self.hand.open_page("overview")
         self.window.open_palette()
@@ -221,10 +239,14 @@ class Album:
     async def _dialog(self) -> None:
         await self.hand.open_page("users")
         self.window.show_page("users", "register")
-        await self.hand.until(lambda: self.hand.dialogs(), "the dialog is open")
+        await self._dialog_picture("register")
+
+    async def _dialog_picture(self, name: str) -> None:
+        """The dialog that opens, closed again afterwards."""
+        await self.hand.until(self.hand.dialogs, "the dialog is open")
         dialog = self.hand.dialogs()[0]
-        if not dialog.grab().save(str(self.folder / "dialog-register.png")):
-            raise OSError("can't write dialog-register.png")
+        if not dialog.grab().save(str(self.folder / f"dialog-{name}.png")):
+            raise OSError(f"can't write dialog-{name}.png")
         dialog.reject()
 
     async def _status(self) -> None:

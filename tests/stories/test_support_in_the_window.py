@@ -47,7 +47,7 @@ async def test_a_ticket_appears_in_the_open_window_and_is_resolved(data_dir: Pat
         await desk.hand.write(form._checked[0][1], "Created the customer")
         await desk.hand.click(form.accept_button)
         await desk.hand.until(lambda: [row.id for row in rows.rows] == [low], "it is gone from what is open")
-        assert page.count.text() == "1 open"
+        await desk.hand.until(lambda: page.count.text() == "1 open", "the count follows")
         await desk.hand.click(page.chips.chip("all"))
         await desk.hand.until(lambda: rows.rowCount() == 2, "both are listed")
         await desk.hand.choose_row(page.table, [row.id for row in rows.rows].index(high))

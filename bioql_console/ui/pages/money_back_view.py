@@ -104,14 +104,14 @@ class MoneyBackView(QWidget):
         return row if isinstance(row, InboxEvent) else None
 
     def _payment(self) -> str:
+        """Empty until the event was applied, and of an event that is about no payment of ours."""
         row = self._row()
-        return row.object_id if row else ""
+        return row.object_id if row and row.object_id.startswith("pi_") else ""
 
     def _enable(self) -> None:
         row = self._row()
-        # Until an event was applied, it names no payment of ours.
-        disputed = row is not None and row.type.startswith("charge.dispute.") and bool(row.object_id)
-        self.accept.setEnabled(disputed and not self._model.acting)
+        disputed = row is not None and row.type.startswith("charge.dispute.") and self._payment()
+        self.accept.setEnabled(bool(disputed) and not self._model.acting)
         self.user.setEnabled(row is not None and row.user_id is not None)
         self.origin.setEnabled(row is not None)
         self.copy.setEnabled(bool(self._payment()))
