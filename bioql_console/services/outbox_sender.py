@@ -8,11 +8,10 @@ from bioql_console.domain.checkout import CheckoutLink
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.invoices import InvoiceState
 from bioql_console.domain.meter import EVENT_NAME
-from bioql_console.domain.money import MICROS_PER_CENT
 from bioql_console.domain.outbox import Message, MessageKind
 from bioql_console.services.changes import Change, Changes
 from bioql_console.services.ports import Store
-from bioql_console.services.settlement import queue_balance
+from bioql_console.services.settlement import queue_balance, uninvoiced_cents
 from bioql_console.services.stripe_access import StripeAccess
 
 FIRST_PAUSE_MS = 2_000
@@ -135,13 +134,14 @@ class OutboxSender:
             others = [each for each in work.outbox.waiting_for(message.user_id) if each.kind is not message.kind]
             user, links = work.users.get(message.user_id), work.checkouts.unfinished(message.user_id)
             metered_ms = work.outbox.last_sent_ms(message.user_id, MessageKind.METER_EVENT)
-        assert user is not None
+            assert user is not None
+            # Since it was queued, a link may have been paid, by a bank debit too, or an invoice made by hand.
+            cents = min(message.value, uninvoiced_cents(work, user))
         # Stripe adds usage up some time after it took it; a period that ends before would leave it out.
         counting = bool(message.extra.get("subscription")) and self._now_ms() < metered_ms + self._meter_lag_ms
-        cents = min(message.value, user.balance.owed_micros // MICROS_PER_CENT)
-        if others or not cents or counting or self._is_paying(links):
+        if others or cents <= 0 or counting or self._is_paying(links):
             with self._store.write() as work:
-                if cents:
+                if cents > 0:
                     words = "Waits for usage or a payment on its way."
                     work.outbox.failed(message.id, words, self._now_ms() + FIRST_PAUSE_MS)
                 else:

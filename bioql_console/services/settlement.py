@@ -90,17 +90,20 @@ def queue_invoice_at_threshold(work: Work, user: User, key: str, at_ms: int, thr
     """Where Stripe's subscription does not: queue an invoice once what nobody invoiced yet reaches the threshold."""
     if not user.stripe_customer_id or user.threshold_by_stripe:
         return False
-    invoiced = sum(
-        invoice.remaining_cents for invoice in work.invoices.of_user(user.id, InvoiceState.DRAFT, InvoiceState.OPEN)
-    )
-    on_its_way = work.checkouts.processing_cents(user.id)
     waiting = [message for message in work.outbox.waiting_for(user.id) if message.kind is MessageKind.INVOICE]
-    cents = work.ledger.balance(user.id).owed_micros // MICROS_PER_CENT - invoiced - on_its_way
+    cents = uninvoiced_cents(work, user)
     if waiting or cents < threshold_cents:
         return False
     extra = {"subscription": user.stripe_subscription_id or "", "description": "BioQL quantum computing usage"}
     _queue(work, user, MessageKind.INVOICE, key, cents, at_ms, extra)
     return True
+
+
+def uninvoiced_cents(work: Work, user: User) -> int:
+    """What is owed, on no invoice, and not on its way from a bank; negative when more is on its way than is owed."""
+    invoices = work.invoices.of_user(user.id, InvoiceState.DRAFT, InvoiceState.OPEN)
+    coming = sum(invoice.remaining_cents for invoice in invoices) + work.checkouts.processing_cents(user.id)
+    return work.ledger.balance(user.id).owed_micros // MICROS_PER_CENT - coming
 
 
 def begin_subscription(work: Work, user: User, subscription: str, at_ms: int) -> None:

@@ -115,6 +115,24 @@ def test_without_a_card_the_console_sends_an_invoice_and_a_link_can_pay_it(world
     world.check_books()
 
 
+def test_a_bank_debit_that_is_heard_of_late_is_not_invoiced_as_well(world: World) -> None:
+    ada = world.register("ada", None)
+    uses(world, ada, 1_000)
+    world.drain()
+    back = {"success_url": "http://127.0.0.1/ok", "cancel_url": "http://127.0.0.1/no", "operator": "customer"}
+    link = world.links.open(ada.id, asked_micros=100_000_000, **back)
+    world.pay(link.url, bank_debit="succeeds")
+    uses(world, ada, 2_010)  # $3,000.00 is owed before anybody here has heard of the debit
+    world.drain()
+    (invoice,) = world.objects("invoice")
+    assert (invoice["status"], invoice["amount_due"]) == ("open", 290_000)
+    world.advance(10 * DAY)
+    world.drain()
+    assert world.net_cents(ada.id) == 290_000
+    assert world.cash_cents() == world.collected_cents() == 10_000
+    world.check_books()
+
+
 def test_a_link_pays_what_the_card_would_not(world: World) -> None:
     ada = world.register("ada", FAILS)
     uses(world, ada, 200)
