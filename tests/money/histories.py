@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 
 from bioql_console.domain.checkout import AmountRefused
 from bioql_console.domain.errors import OperatorError
-from tests.money.world import DAY, HOUR, World
+from tests.money.world import BACK, DAY, HOUR, World
 
 CARDS = ("pm_card_visa", "pm_card_chargeCustomerFail", None)
-BACK = {"success_url": "http://127.0.0.1/ok", "cancel_url": "http://127.0.0.1/no", "operator": "customer"}
 WELCOME_CENTS = 1_000
 
 Step = tuple[str, int]

@@ -8,7 +8,7 @@ import pytest
 
 from bioql_console.domain.invoices import InvoiceState
 from bioql_console.domain.users import User
-from tests.money.world import DAY, HOUR, World
+from tests.money.world import BACK, DAY, HOUR, World
 
 GOOD, FAILS = "pm_card_visa", "pm_card_chargeCustomerFail"
 names = itertools.count()
@@ -27,13 +27,7 @@ def uses(world: World, user: User, dollars: int) -> None:
 
 
 def pays_by_link(world: World, user: User, dollars: float | None = None) -> None:
-    link = world.links.open(
-        user.id,
-        asked_micros=None if dollars is None else round(dollars * 1_000_000),
-        success_url="http://127.0.0.1/ok",
-        cancel_url="http://127.0.0.1/no",
-        operator="customer",
-    )
+    link = world.links.open(user.id, asked_micros=None if dollars is None else round(dollars * 1_000_000), **BACK)
     assert world.pay(link.url) == 303
     world.drain()
 
@@ -119,8 +113,7 @@ def test_a_bank_debit_that_is_heard_of_late_is_not_invoiced_as_well(world: World
     ada = world.register("ada", None)
     uses(world, ada, 1_000)
     world.drain()
-    back = {"success_url": "http://127.0.0.1/ok", "cancel_url": "http://127.0.0.1/no", "operator": "customer"}
-    link = world.links.open(ada.id, asked_micros=100_000_000, **back)
+    link = world.links.open(ada.id, asked_micros=100_000_000, **BACK)
     world.pay(link.url, bank_debit="succeeds")
     uses(world, ada, 2_010)  # $3,000.00 is owed before anybody here has heard of the debit
     world.drain()
@@ -151,9 +144,7 @@ def test_a_link_that_is_older_than_the_invoice_is_closed(world: World) -> None:
     world.drain()
     month_end = world.objects("subscription")[0]["items"]["data"][0]["current_period_end"]
     world.advance(month_end - world.now_ms() // 1000 - 2 * HOUR)
-    link = world.links.open(
-        ada.id, success_url="http://127.0.0.1/ok", cancel_url="http://127.0.0.1/no", operator="customer"
-    )
+    link = world.links.open(ada.id, **BACK)
     world.advance(3 * HOUR)
     world.drain()
     assert world.pay(link.url) != 303
@@ -168,9 +159,7 @@ def test_a_link_paid_while_the_invoice_opens_becomes_credit(world: World) -> Non
     world.drain()
     month_end = world.objects("subscription")[0]["items"]["data"][0]["current_period_end"]
     world.advance(month_end - world.now_ms() // 1000 - 2 * HOUR)
-    link = world.links.open(
-        ada.id, success_url="http://127.0.0.1/ok", cancel_url="http://127.0.0.1/no", operator="customer"
-    )
+    link = world.links.open(ada.id, **BACK)
     world.advance(3 * HOUR)
     assert world.pay(link.url) == 303
     world.drain()

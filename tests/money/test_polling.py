@@ -12,10 +12,8 @@ from bioql_console.services.changes import Changes
 from bioql_console.services.missed_events import MissedEvents
 from bioql_console.services.polling import Polling
 from tests.money.test_invoices_and_links import uses
-from tests.money.world import World
+from tests.money.world import BACK, World
 from tests.waiting import wait_until
-
-BACK = {"success_url": "http://127.0.0.1/ok", "cancel_url": "http://127.0.0.1/no", "operator": "customer"}
 
 
 @pytest.fixture

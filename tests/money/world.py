@@ -33,6 +33,11 @@ from bioql_console.services.user_admin import UserAdmin
 from bioql_console.storage.database import Database, sqlite_url
 
 HOUR, DAY = 3_600, 86_400
+BACK: dict[str, Any] = {
+    "success_url": "http://127.0.0.1/ok",
+    "cancel_url": "http://127.0.0.1/no",
+    "operator": "customer",
+}
 THRESHOLD_CENTS = 300_000
 GOOD_CARD = "4242 4242 4242 4242"
 
