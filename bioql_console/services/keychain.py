@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from bioql_console.domain.environment import LONGEST_SECRET, Environment
 from bioql_console.domain.errors import OperatorError
+from bioql_console.services.keychain_turn import keychain_turn
 from bioql_console.services.worker import DeadlineExceeded, call_with_deadline
 
 R = TypeVar("R")
@@ -111,7 +112,8 @@ class KeychainSecrets:
     def _counted(self, work: Callable[[Any], R]) -> R:
         """A call that hung and then went on makes room for the next one."""
         try:
-            return _explained(lambda: work(self._choose()))
+            with keychain_turn():
+                return _explained(lambda: work(self._choose()))
         finally:
             with self._counting:
                 self._at_work -= 1
