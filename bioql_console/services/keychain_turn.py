@@ -24,17 +24,15 @@ def turn_file() -> Path:
 
 
 @contextmanager
-def keychain_turn(patience_s: float = PATIENCE_S) -> Iterator[None]:
-    """Wait for the turn, at most `patience_s` seconds; then go on without it.
+def keychain_turn(patience_s: float = PATIENCE_S) -> Iterator[bool]:
+    """Wait for the turn, at most `patience_s` seconds; then go on without it. Gives whether it is ours.
 
     Whoever has the turn may wait for a password at a prompt, and where no file can be locked there is none to take: a
     turn is a kindness to the keychain, never a reason not to ask it.
     """
     file = _opened()
     try:
-        if file is not None:
-            _taken(file, time.monotonic() + patience_s)
-        yield
+        yield file is not None and _taken(file, time.monotonic() + patience_s)
     finally:
         if file is not None:
             os.close(file)  # gives the turn back

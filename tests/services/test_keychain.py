@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import secretstorage
 
+import bioql_console.services.keychain as keychain_module
 from bioql_console.domain.environment import LONGEST_SECRET, Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.services.keychain import MOST_STUCK_CALLS, KeychainSecrets
@@ -105,6 +106,29 @@ def test_two_consoles_may_probe_at_the_same_moment(keyring_session: KeychainSess
         pytest.skip("gnome-keyring crashed, as it does once in some thousand connections")
     assert set(found) == {"ok"}
     assert entries() == set()
+
+
+def test_one_turn_at_a_time() -> None:
+    with keychain_turn() as first, keychain_turn(patience_s=0.05) as second:
+        assert (first, second) == (True, False)
+    with keychain_turn(patience_s=0) as third:
+        assert third, "The turn was not given back."
+
+
+@pytest.mark.keychain
+def test_every_call_takes_its_turn(keyring_session: KeychainSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    free: list[bool] = []
+    explained = keychain_module._explained
+
+    def watched(work: Callable[[], object]) -> object:
+        with keychain_turn(patience_s=0) as mine:
+            free.append(mine)
+        return explained(work)
+
+    monkeypatch.setattr(keychain_module, "_explained", watched)
+    KeychainSecrets().put(TEST, SECRET_KEY_NAME, KEY)
+    KeychainSecrets().get(TEST, SECRET_KEY_NAME)
+    assert free == [False, False]
 
 
 @pytest.mark.keychain
