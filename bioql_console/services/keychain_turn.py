@@ -7,7 +7,6 @@ calls take milliseconds, so they take turns.
 
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +18,8 @@ _PAUSE_S = 0.002
 
 def turn_file() -> Path:
     """The file that consoles of this person lock; gone at log-out where the desktop has a place for such files."""
+    import tempfile  # the first frame has no need of it
+
     folder = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
     return Path(folder) / f"bioql-console-keychain-{_person()}.lock"
 
