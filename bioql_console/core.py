@@ -107,8 +107,15 @@ class Core:
         self.support = Support(store, changes, now_ms)
         # The sandbox delivers on this machine; Stripe can't reach a desktop.
         every_s = None if environment is Environment.SANDBOX else POLL_EVERY_S
-        self.polling = Polling(self.missed_events, lambda: stripe.enabled, every_s)
         self.listener = ListenerStatus(changes)
+        self.polling = Polling(
+            self.missed_events,
+            store,
+            now_ms,
+            enabled=lambda: stripe.enabled,
+            hears=lambda: self.listener.on,
+            every_s=every_s,
+        )
         self.applier = ApplierThread(EventApplier(store, environment, changes, now_ms))
         self.inbox_writer = InboxWriter(store, on_commit=self.applier.wake)
         self._stop_sending = threading.Event()

@@ -10,7 +10,8 @@ class Change:
     """What a view may want to read again.
 
     Args:
-        topic: "users", "balances", "events", "checkouts", "outbox", "usage", "activity", "health" or "listener".
+        topic: "users", "balances", "events", "checkouts", "outbox", "usage", "activity", "health", "listener"
+            or "backfill".
         user_id: The user it is about, when it is about one.
     """
 

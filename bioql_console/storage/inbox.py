@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, Row, func, or_, select, update
+from sqlalchemy import Connection, Row, case, func, literal_column, or_, select, update
 
+from bioql_console.domain.event_coverage import HOUR_MS, HourOfEvents
 from bioql_console.domain.paging import Cursor, EventQuery, Page
 from bioql_console.domain.webhooks import EventSource, EventState, InboxEvent, Outcome, ReceivedEvent
 from bioql_console.storage.statements import insert, like_literal, search_term
@@ -22,24 +23,12 @@ class Inbox:
         statement = statement.on_conflict_do_update(
             index_elements=["event_id"], set_={"deliveries": inbox.c.deliveries + 1}
         )
-        self._connection.execute(
-            statement,
-            [
-                {
-                    "event_id": event.id,
-                    "type": event.type,
-                    "api_version": event.api_version,
-                    "livemode": event.livemode,
-                    "created_ms": event.created_ms,
-                    "received_ms": event.received_ms,
-                    "source": event.source.value,
-                    "signature": event.signature,
-                    "body": event.body,
-                    "state": EventState.RECEIVED.value,
-                }
-                for event in events
-            ],
-        )
+        self._connection.execute(statement, [_stored(event) for event in events])
+
+    def add_missed(self, events: Sequence[ReceivedEvent]) -> set[str]:
+        """Store events that nobody delivered, in this order. The ids of those that were not here already."""
+        statement = insert(self._connection, inbox).on_conflict_do_nothing(index_elements=["event_id"])
+        return {event.id for event in events if self._connection.execute(statement, _stored(event)).rowcount == 1}
 
     def waiting(self, limit: int) -> list[ReceivedEvent]:
         """Events that are stored but not applied yet, in order of arrival."""
@@ -127,6 +116,45 @@ class Inbox:
 
     def last_received_ms(self) -> int | None:
         return self._connection.execute(select(inbox.c.received_ms).order_by(inbox.c.sequence.desc()).limit(1)).scalar()
+
+    def last_created_ms(self) -> int | None:
+        """Stripe's time of the youngest event."""
+        return self._connection.execute(select(func.max(inbox.c.created_ms))).scalar()
+
+    def named(self, event_ids: Sequence[str]) -> list[InboxEvent]:
+        """Events by their ids, in this order; those that are not here are left out."""
+        columns = [column for column in inbox.c if column is not inbox.c.body]
+        statement = (
+            select(*columns, users.c.name.label("user_name"))
+            .outerjoin(users, users.c.id == inbox.c.user_id)
+            .where(inbox.c.event_id.in_(event_ids))
+        )
+        found = {row.event_id: _listed(row) for row in self._connection.execute(statement)}
+        return [found[event_id] for event_id in event_ids if event_id in found]
+
+    def hours(self, since_ms: int) -> list[HourOfEvents]:
+        """How many events Stripe made in each hour, and how they came; hours without any are left out."""
+        hour = inbox.c.created_ms - inbox.c.created_ms % literal_column(str(HOUR_MS))
+        fetched = func.sum(case((inbox.c.source == EventSource.BACKFILL.value, 1), else_=0))
+        rows = self._connection.execute(
+            select(hour, func.count(), fetched).where(inbox.c.created_ms >= since_ms).group_by(hour).order_by(hour)
+        )
+        return [HourOfEvents(at_ms, count - int(missed), int(missed)) for at_ms, count, missed in rows]
+
+
+def _stored(event: ReceivedEvent) -> dict[str, object]:
+    return {
+        "event_id": event.id,
+        "type": event.type,
+        "api_version": event.api_version,
+        "livemode": event.livemode,
+        "created_ms": event.created_ms,
+        "received_ms": event.received_ms,
+        "source": event.source.value,
+        "signature": event.signature,
+        "body": event.body,
+        "state": EventState.RECEIVED.value,
+    }
 
 
 def _received(row: Row[tuple[object, ...]]) -> ReceivedEvent:

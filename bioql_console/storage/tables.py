@@ -230,6 +230,7 @@ inbox = Table(
     Index("ix_inbox_state", "state", "sequence"),
     Index("ix_inbox_object_id", "object_id"),
     Index("ix_inbox_user_id", "user_id", "sequence"),
+    Index("ix_inbox_created_ms", "created_ms", "source"),
 )
 
 outbox = Table(

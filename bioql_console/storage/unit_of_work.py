@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from bioql_console.storage.activity import ActivityLog
 from bioql_console.storage.checkouts import Checkouts
+from bioql_console.storage.event_coverage import EventCoverage
 from bioql_console.storage.figures import FiguresReader
 from bioql_console.storage.imports import Imports
 from bioql_console.storage.inbox import Inbox
@@ -36,6 +37,7 @@ class UnitOfWork:
         self.tickets = Tickets(connection)
         self.refused_keys = RefusedKeys(connection)
         self.inbox = Inbox(connection)
+        self.coverage = EventCoverage(connection)
         self.outbox = Outbox(connection)
         self.activity = ActivityLog(connection, now_ms)
         self.figures = FiguresReader(connection)

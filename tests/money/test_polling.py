@@ -9,7 +9,8 @@ from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.paging import EventQuery
 from bioql_console.services import polling
 from bioql_console.services.changes import Changes
-from bioql_console.services.missed_events import MissedEvents
+from bioql_console.services.event_search import Progress
+from bioql_console.services.missed_events import Fetched, MissedEvents
 from bioql_console.services.polling import Polling
 from tests.money.test_invoices_and_links import uses
 from tests.money.world import BACK, World
@@ -37,6 +38,13 @@ def paid_without_a_word(world: World) -> int:
     return ada.id
 
 
+def brought(missed: MissedEvents) -> list[str]:
+    """Types of what a look brings in."""
+    found = missed.catch_up()
+    assert found is not None
+    return [event.type for event in found.events]
+
+
 def sources(world: World) -> set[str]:
     with world.database.read() as work:
         return {event.source.value for event in work.inbox.page(EventQuery(), None, 100).rows}
@@ -44,51 +52,46 @@ def sources(world: World) -> set[str]:
 
 def test_a_desktop_without_a_tunnel_hears_of_the_payment(world: World, missed: MissedEvents) -> None:
     user_id = paid_without_a_word(world)
-    assert missed.poll_last(polling.OVERLAP_MS) == 0  # it may still be on its way
+    assert not brought(missed)  # it may still be on its way
     world.advance(10)
-    assert missed.poll_last(polling.OVERLAP_MS) > 0
+    assert "checkout.session.completed" in brought(missed)
     assert world.net_cents(user_id) == 0
     assert sources(world) == {"backfill"}
-    assert missed.poll_last(polling.OVERLAP_MS) == 0
+    assert not brought(missed)
 
 
 def test_what_is_delivered_as_well_is_counted_once(world: World, missed: MissedEvents) -> None:
     user_id = paid_without_a_word(world)
     world.advance(10)
-    missed.poll_last(polling.OVERLAP_MS)
+    assert brought(missed)
     world.drain()
     assert world.net_cents(user_id) == 0
     world.check_books()
-
-
-def test_fetching_tells_how_far_it_is_and_can_be_ended(world: World, missed: MissedEvents) -> None:
-    paid_without_a_word(world)
-    world.advance(600)
-    told: list[tuple[int, int]] = []
-    ended = missed.fetch("ana", lambda *progress: told.append(progress), cancelled=lambda: True)
-    assert (ended.looked_at, ended.events, told) == (0, (), [])
-    found = missed.fetch("ana", lambda *progress: told.append(progress))
-    assert told[-1] == (found.looked_at, len(found.events))
-    assert "checkout.session.completed" in {event.type for event in found.events}
 
 
 def test_the_thread_looks_on_start_and_tries_again_after_a_failure(
     world: World, missed: MissedEvents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(polling, "FIRST_LOOK_S", 0.01)
-    looks: list[int] = []
+    looks: list[bool] = []
 
-    def look(span_ms: int) -> int:
-        looks.append(span_ms)
+    def look(away: bool, **_options: object) -> Fetched:
+        looks.append(away)
         if len(looks) == 1:
             raise OperatorError("Stripe can't be reached.", fix="Retry.", code="stripe.unreachable")
-        return 0
+        return Fetched(Progress(), (), 0)
 
-    monkeypatch.setattr(missed, "poll_last", look)
-    thread = Polling(missed, lambda: True, every_s=0.01)
+    monkeypatch.setattr(missed, "catch_up", look)
+    thread = Polling(
+        missed,
+        world.database,
+        world.now_ms,
+        enabled=lambda: True,
+        hears=lambda: False,
+        every_s=0.01,
+    )
     thread.start()
     wait_until(lambda: len(looks) >= 4)
     thread.stop()
-    month, hour = 30 * 86_400_000, 3_600_000
-    assert looks[:4] == [month, month, hour, hour]
+    assert looks[:4] == [True, True, False, False], "What came while nobody watched is told until it is known."
     assert thread.error is None

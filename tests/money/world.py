@@ -80,7 +80,8 @@ class World:
         self.stripe = StripeAccess(Environment.SANDBOX, lambda: self.sandbox.secret_key, "http://127.0.0.1:1")
         self.stripe._gateway = StripeGateway(self.sandbox.secret_key, Environment.SANDBOX, base="http://127.0.0.1:1")
         door: _Door = self.stripe._gateway.v1._requestor._client
-        door._threads.client = InProcess(self.sandbox)
+        # For every thread: events are fetched side by side.
+        door._client = lambda: InProcess(self.sandbox)  # type: ignore[method-assign, return-value, assignment]
         changes = Changes()
         meter = MeterSetup(self.stripe, self.database, self.now_ms)
         make = (self.database, self.stripe, changes, self.now_ms)
