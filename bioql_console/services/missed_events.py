@@ -267,7 +267,7 @@ class MissedEvents:
             ended = True
         except OperatorError as error:
             problem = error
-        shown, self._recent = self.status.progress is not None, None
+        shown, self._recent = always_tell or self.status.progress is not None, None
         self.status = replace(self.status, progress=None)
         if shown:
             self._changes.publish(Change("backfill"))

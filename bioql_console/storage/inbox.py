@@ -1,6 +1,7 @@
 """The durable inbox of Stripe events."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection, Row, case, func, literal_column, or_, select, update
 
@@ -28,7 +29,10 @@ class Inbox:
     def add_missed(self, events: Sequence[ReceivedEvent]) -> set[str]:
         """Store events that nobody delivered, in this order. The ids of those that were not here already."""
         statement = insert(self._connection, inbox).on_conflict_do_nothing(index_elements=["event_id"])
-        return {event.id for event in events if self._connection.execute(statement, _stored(event)).rowcount == 1}
+        statement = statement.returning(inbox.c.event_id)
+        # One by one: a statement of many rows gives no promise about their order.
+        stored = (self._connection.execute(statement, _stored(event)).scalar() for event in events)
+        return {event_id for event_id in stored if event_id is not None}
 
     def waiting(self, limit: int) -> list[ReceivedEvent]:
         """Events that are stored but not applied yet, in order of arrival."""
@@ -172,7 +176,7 @@ def _received(row: Row[tuple[object, ...]]) -> ReceivedEvent:
     )
 
 
-def _listed(row: Row[tuple[object, ...]]) -> InboxEvent:
+def _listed(row: Any) -> InboxEvent:
     values = row._mapping
     applied_ms = values["applied_ms"]
     return InboxEvent(

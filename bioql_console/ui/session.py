@@ -16,6 +16,7 @@ from bioql_console.services.console import Console, Launcher
 from bioql_console.services.logs import bug_report, log, report_bugs
 from bioql_console.services.worker import Worker
 from bioql_console.ui import formats
+from bioql_console.ui.absence import AbsenceNote
 from bioql_console.ui.main_window import MainWindow
 from bioql_console.ui.start import StartOptions
 from bioql_console.ui.tasks import cancelled_tasks_end
@@ -70,7 +71,9 @@ class Session(QObject):
                 self.window.show_closed(error)
                 return
             self.console = console
-            self.window.attach(Workspace(console, self.window.memory))
+            workspace = Workspace(console, self.window.memory)
+            self.window.attach(workspace)
+            AbsenceNote(workspace)
 
     def _launch(self, environment: Environment) -> Console:
         if self._launcher is None:

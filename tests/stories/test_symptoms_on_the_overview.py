@@ -51,6 +51,7 @@ async def test_a_missed_payment_is_fetched_by_one_click(data_dir: Path) -> None:
         await desk.hand.click(row.cure)
         await desk.hand.until(desk.hand.dialogs, "what was brought in is named")
         named = desk.hand.dialogs()[0]
+        await desk.hand.until(named.table.model().rowCount, "they are listed")
         types = [named.table.model().index(row, 1).data() for row in range(named.table.model().rowCount())]
         assert "checkout.session.completed" in types
         named.accept()

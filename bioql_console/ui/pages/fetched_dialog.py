@@ -1,35 +1,70 @@
-"""Names every event that was brought in from Stripe's list."""
+"""Names every event that was brought in from Stripe's list, and what it did."""
 
+from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QWidget
 
+from bioql_console.domain.errors import OperatorError
 from bioql_console.services.missed_events import Fetched
 from bioql_console.ui import formats
-from bioql_console.ui.models.row_table import Column, Look, RowTable
+from bioql_console.ui.viewmodels.fetched import FetchedViewModel
+from bioql_console.ui.widgets.buttons import button
+from bioql_console.ui.widgets.cards import NoticePlace
 from bioql_console.ui.widgets.dialogs import Asked
+from bioql_console.ui.widgets.files import ask_where
 from bioql_console.ui.widgets.labels import PlainLabel
 from bioql_console.ui.widgets.tables import DataTable
+from bioql_console.ui.workspace import Workspace
 
-WIDTH, HEIGHT = 620, 240
-EVENTS = (
-    Column("When", lambda event: formats.short_moment(event.created_ms), Look.MUTED, width=116),
-    Column("Event", lambda event: event.type, width=0),
-    Column("Id", lambda event: event.id, Look.MONO, width=220),
-)
+WIDTH, HEIGHT = 940, 340
+ROOMY = (1120, 560)
 
 
 class FetchedDialog(Asked):
-    """What was missed; each is decided as if it had been delivered."""
+    """What was missed; each is decided as if it had been delivered. Stays right while they are applied."""
 
-    def __init__(self, parent: QWidget, environment: str, found: Fetched) -> None:
+    def __init__(self, parent: QWidget, workspace: Workspace, found: Fetched) -> None:
+        environment = workspace.console.environment.word
         super().__init__(parent, "Missed events were brought in", environment, "Close", cancel="")
         self.setMinimumWidth(WIDTH)
-        brought = formats.plural(len(found.events), "was missed and is", "were missed and are")
+        self.resize(*ROOMY)
+        model = self._model = FetchedViewModel(workspace, found)
+        brought = formats.plural(
+            len(found.events), "event that nobody had delivered is", "events that nobody delivered are"
+        )
         looked_at = formats.plural(found.looked_at, "event", "events")
-        self.words = PlainLabel(f"Of {looked_at} of the last 30 days {brought} here now.", "muted").wrapped()
+        left = f" {formats.count(found.left)} more are still missing." if found.left else ""
+        self.words = PlainLabel(
+            f"{brought} here now, of {looked_at} since {formats.short_moment(found.since_ms)}.{left}", "muted"
+        ).wrapped()
+        self.counted = PlainLabel("", "strong")
         self.table = DataTable("Missed events")
         self.table.setMinimumHeight(HEIGHT)
-        self._rows = RowTable(EVENTS, lambda event: event.id)
-        self.table.show_table(self._rows)
-        self._rows.show_rows(found.events)
-        self.body.addWidget(self.words)
+        self.table.show_table(model.rows.table)
+        self._notices = NoticePlace(model.refresh)
+        self.body.addLayout(self._notices)
+        for widget in (self.words, self.counted):
+            self.body.addWidget(widget)
         self.body.addWidget(self.table, 1)
+        self.export = button("Export CSV…", lambda: model.act(self._export))
+        self.buttons.insertWidget(0, self.export)
+        model.counted.connect(self.counted.setText)
+        model.failed.connect(self._show_failure)
+        self.finished.connect(self._end)
+        model.show()
+
+    @Slot(object)
+    def _show_failure(self, error: OperatorError | None) -> None:
+        if error is None:
+            self._notices.clear_notice()
+        else:
+            self._notices.bar.show_notice(error.what, error.fix, retry=True)
+
+    async def _export(self) -> None:
+        path = await ask_where(self, "Export the events", "missed-events.csv", "CSV (*.csv)")
+        if path is not None:
+            await self._model.write(path)
+
+    @Slot(int)
+    def _end(self, _result: int) -> None:
+        self._model.close()
+        self.deleteLater()

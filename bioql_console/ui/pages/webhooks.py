@@ -6,10 +6,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QSplitter, QStackedWidget, QTabWidget
 
 from bioql_console.domain.webhooks import InboxEvent
-from bioql_console.services.missed_events import Fetched
 from bioql_console.ui import formats
+from bioql_console.ui.pages.backfill_strip import BackfillStrip
 from bioql_console.ui.pages.event_inspector import EventInspector
-from bioql_console.ui.pages.fetched_dialog import FetchedDialog
 from bioql_console.ui.pages.page import Page, toolbar
 from bioql_console.ui.viewmodels.webhooks import WebhooksViewModel
 from bioql_console.ui.widgets.buttons import Chips, CopyButton, Toggle, button, menu_button
@@ -37,15 +36,15 @@ class WebhooksPage(Page):
         self.heard = PlainLabel("", "muted")
         self.copy = CopyButton("Copy address", lambda: self._webhooks.console.server.webhook_url, "the address")
         self.beat = button("Send heartbeat", lambda: self._webhooks.act(self._webhooks.beat))
-        self.fetch = button("Fetch missed", lambda: self._webhooks.act(self._webhooks.fetch_missed))
-        self.fetch.setToolTip("Looks through Stripe's own list of the last 30 days and brings in what never arrived")
         self.lab = self._laboratory()
         card = Card()
         row = toolbar(self.on)
         row.addWidget(self.address, 1)
-        for widget in (self.heard, self.copy, self.beat, self.fetch, self.lab):
+        for widget in (self.heard, self.copy, self.beat, self.lab):
             row.addWidget(widget)
         card.body.addLayout(row)
+        self.backfill = BackfillStrip()
+        card.body.addWidget(self.backfill)
         self.body.addWidget(card)
         self.search = SearchField("Event, customer, id", "Search events")
         self.chips = Chips((("attention", "Needs attention"),))
@@ -100,12 +99,33 @@ class WebhooksPage(Page):
         model.inspected.connect(self.inspector.show_detail)
         model.listener_changed.connect(self._show_listener)
         model.counted.connect(self._show_counts)
-        # Methods, not lambdas: progress is told from another thread.
-        model.fetching.connect(self._show_fetching)
-        model.fetched.connect(self._show_fetched)
+        backfill = self._backfill = self.backfill.attach(workspace)
+        backfill.failed.connect(model.failed)
+        backfill.busy_changed.connect(model.busy_changed)
         model.failed.connect(lambda _error: self._show_listener())
         self.lab.setVisible(workspace.console.sandbox is not None)
         self._show_listener()
+
+    def came_to_front(self) -> None:
+        super().came_to_front()
+        if self.model is not None:
+            self._backfill.show()
+
+    def went_behind(self) -> None:
+        super().went_behind()
+        if self.model is not None:
+            self._backfill.hide()
+
+    def close_page(self) -> None:
+        if self.model is not None:
+            self._backfill.close()
+        super().close_page()
+
+    def _retry(self) -> None:
+        if self._backfill.interrupted:
+            self._backfill.fetch()
+        else:
+            super()._retry()
 
     def focus_search(self) -> None:
         self.search.setFocus()
@@ -114,7 +134,7 @@ class WebhooksPage(Page):
         if argument in ("on", "off"):
             self._webhooks.act(self._webhooks.switch, argument == "on")
         elif argument == "fetch":
-            self._webhooks.act(self._webhooks.fetch_missed)
+            self._backfill.fetch()
         elif argument == "attention":
             self.chips.choose(frozenset(("attention",)))
             self._webhooks.attention(True)
@@ -125,16 +145,6 @@ class WebhooksPage(Page):
 
     def _deliver(self, **options: object) -> None:
         self._webhooks.act(self._webhooks.deliver, options)
-
-    def _show_fetching(self, words: str) -> None:
-        self.heard.setText(words)
-        if not words:
-            self._show_listener()
-
-    def _show_fetched(self, found: Fetched) -> None:
-        dialog = FetchedDialog(self, self._workspace.console.environment.word, found)
-        dialog.finished.connect(lambda _result: dialog.deleteLater())
-        dialog.open()
 
     def _show_listener(self) -> None:
         listener = self._workspace.console.listener

@@ -30,6 +30,15 @@ def took(event: InboxEvent) -> str:
     return "" if event.took_ms is None else formats.count(event.took_ms)
 
 
+def effect(event: InboxEvent) -> str:
+    """What applying it did, or why nothing was done."""
+    if event.reason or event.state is not EventState.APPLIED:
+        return event.reason
+    if event.amount_micros is None:
+        return "Noted."
+    return f"{formats.dollars(abs(event.amount_micros))} {'counted' if event.amount_micros > 0 else 'taken back'}."
+
+
 TIME = Column("Time", lambda event: formats.clock(event.received_ms), Look.MONO, width=82)
 TYPE = Column("Event", lambda event: event.type, width=0)
 OBJECT = Column("Object", lambda event: event.object_id, Look.MONO, width=190, optional=True)

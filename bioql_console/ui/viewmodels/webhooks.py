@@ -44,8 +44,6 @@ class EventDetail:
 class WebhooksViewModel(ViewModel):
     """Signals: `listener_changed`, `inspected` with an EventDetail or None, `counted` with words."""
 
-    fetching = Signal(str)
-    fetched = Signal(object)
     listener_changed = Signal()
     inspected = Signal(object)
     counted = Signal(str)
@@ -125,24 +123,6 @@ class WebhooksViewModel(ViewModel):
         await self.console.workers.probe.run(self.console.heartbeat)
         self.workspace.toasted.emit("The listener heard its heartbeat")
         self.listener_changed.emit()
-
-    async def fetch_missed(self) -> None:
-        """Bring in what Stripe has and we never heard of."""
-        self.fetching.emit("asking Stripe…")
-        missed, operator = self.console.missed_events, self.console.operator
-        try:
-            found = await self.console.workers.stripe.run(missed.fetch, operator, self._tell_progress)
-        finally:
-            self.fetching.emit("")
-        if found.events:
-            self.fetched.emit(found)
-        else:
-            looked_at = formats.plural(found.looked_at, "event", "events")
-            self.workspace.toasted.emit(f"Nothing was missed: {looked_at} of the last 30 days are here")
-
-    def _tell_progress(self, looked_at: int, brought: int) -> None:
-        """Called on the worker's thread."""
-        self.fetching.emit(f"looked at {looked_at:,}, brought in {brought:,}…")
 
     async def replay(self, event: InboxEvent, reason: str) -> None:
         await self.console.workers.database.run(self.console.replay.again, event.id, self.console.operator, reason)
