@@ -33,6 +33,7 @@ from bioql_console.domain.webhooks import EventState, InboxEvent, Outcome, Recei
 
 if TYPE_CHECKING:
     from bioql_console.services.legacy.ports import Imports
+    from bioql_console.services.reconciliation.ports import LedgerFacts
 
 
 class Users(Protocol):
@@ -235,6 +236,8 @@ class Work(Protocol):
     def figures(self) -> FiguresReader: ...
     @property
     def imports(self) -> "Imports": ...
+    @property
+    def reconciliation(self) -> "LedgerFacts": ...
     @property
     def verifier(self) -> Verifier: ...
     def commit(self) -> None: ...

@@ -33,6 +33,15 @@ class StripeCalls(ABC):
     def ask_all(self, call: Callable[..., Any], *args: object) -> Iterator[Content]:
         """Every object of a list, page after page. Raises like `ask`."""
 
+    @abstractmethod
+    def ask_pages(self, path: str, params: Content) -> Iterator[list[Content]]:
+        """Every page of a list, as plain content: for many objects, of which stripe-python would make objects of its
+        own at a millisecond each. Raises like `ask`.
+
+        Args:
+            path: E.g. "/v1/charges".
+        """
+
     def read(self, reader: Callable[[Content], R], content: Content) -> R:
         """What a reader of `stripe_types` makes of the content.
 

@@ -10,6 +10,7 @@ import stripe
 
 from bioql_console.domain.environment import Environment, check_secret_key
 from bioql_console.services import stripe_types
+from bioql_console.services.stripe_bulk import BulkCalls
 from bioql_console.services.stripe_checkout import CheckoutCalls
 from bioql_console.services.stripe_customers import CustomerCalls
 from bioql_console.services.stripe_errors import Failure, not_understood, wrong_mode
@@ -65,7 +66,7 @@ class _Door(stripe.HTTPClient):
         self._traffic.close()
 
 
-class StripeGateway(CustomerCalls, CheckoutCalls, MeterCalls, InvoiceCalls, RefundCalls):
+class StripeGateway(CustomerCalls, CheckoutCalls, MeterCalls, InvoiceCalls, RefundCalls, BulkCalls):
     """Blocking calls, safe from several threads. All raise OperatorError `stripe.*` or `live.locked`.
 
     Args:
@@ -93,13 +94,14 @@ class StripeGateway(CustomerCalls, CheckoutCalls, MeterCalls, InvoiceCalls, Refu
         self._traffic = StripeTraffic(guard or LockedInLive(environment), limits, now_ms)
         # A base address that is left out would still leave for stripe.com.
         bases: Any = dict.fromkeys(("api", "files", "connect", "meter_events"), base) if base else None
-        self.v1 = stripe.StripeClient(
+        self._client = stripe.StripeClient(
             check_secret_key(secret_key, environment),
             base_addresses=bases,
             max_network_retries=limits.network_retries,
             # The machine's proxy is for the way out; the sandbox is on this machine.
             http_client=_Door(self._traffic, limits, trust_env=base is None),
-        ).v1
+        )
+        self.v1 = self._client.v1
 
     @property
     def activity(self) -> StripeActivity:
@@ -125,11 +127,25 @@ class StripeGateway(CustomerCalls, CheckoutCalls, MeterCalls, InvoiceCalls, Refu
         while (found := _called(lambda: next(objects, None))) is not None:
             yield self._content(found)
 
+    def ask_pages(self, path: str, params: Content) -> Iterator[list[Content]]:
+        more = dict(params)
+        while True:
+            page = _called(lambda: self._client.raw_request("get", path, **more)).data
+            if not isinstance(page, dict) or not isinstance(page.get("data"), list) or "has_more" not in page:
+                raise not_understood()
+            found = [self._ours(one) for one in page["data"] if isinstance(one, dict)]
+            yield found
+            if not page["has_more"] or not found:
+                return
+            more["starting_after"] = self.id(found[-1])
+
     def _content(self, found: object) -> Content:
         """Its content, if it belongs to this environment."""
         if not isinstance(found, stripe.StripeObject):
             raise not_understood()
-        content = found.to_dict(for_json=True)
+        return self._ours(found.to_dict(for_json=True))
+
+    def _ours(self, content: Content) -> Content:
         livemode = content.get("livemode")
         if isinstance(livemode, bool) and livemode != self._environment.livemode:
             raise wrong_mode(livemode, self._environment.word)

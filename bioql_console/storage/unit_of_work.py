@@ -14,6 +14,7 @@ from bioql_console.storage.invoices import Invoices
 from bioql_console.storage.ledger import Ledger
 from bioql_console.storage.outbox import Outbox
 from bioql_console.storage.receivables import Receivables
+from bioql_console.storage.reconciliation import LedgerFacts
 from bioql_console.storage.refused_keys import RefusedKeys
 from bioql_console.storage.tariff import Tariff
 from bioql_console.storage.tickets import Tickets
@@ -42,6 +43,7 @@ class UnitOfWork:
         self.activity = ActivityLog(connection, now_ms)
         self.figures = FiguresReader(connection)
         self.imports = Imports(connection)
+        self.reconciliation = LedgerFacts(connection)
         self.verifier = Verifier(connection)
 
     def commit(self) -> None:

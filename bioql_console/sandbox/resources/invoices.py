@@ -1,8 +1,21 @@
 """`/v1/invoices`: drafts, open, paid, void and uncollectible ones."""
 
 from ..errors import Json, StripeError, missing_param
-from ..params import EXPAND, PAGE, Anything, Choice, Flag, Integer, Metadata, Range, Table, Text, merged_metadata
-from ..registry import Resource, Route, listing, retrieve
+from ..params import (
+    EXPAND,
+    PAGE,
+    Anything,
+    Choice,
+    Flag,
+    Group,
+    Integer,
+    Metadata,
+    Range,
+    Table,
+    Text,
+    merged_metadata,
+)
+from ..registry import Resource, Route, retrieve
 from ..work import Work
 from . import invoice_collection, invoice_making
 from .customer_balance import adjust
@@ -224,7 +237,18 @@ def _list(work: Work) -> Json:
     return work.page("invoice", equal=equal, created=work.params.get("created"))
 
 
+def _invoice_payments(work: Work) -> Json:
+    equal: Json = {name: work.params[name] for name in ("invoice", "status") if work.params.get(name)}
+    if payment := work.params.get("payment"):
+        equal["_payment_intent"] = payment.get("payment_intent") or ""
+    return work.page("invoice_payment", equal=equal, created=work.params.get("created"))
+
+
 INVOICE = "/v1/invoices/{invoice}"
+OF_PAYMENT: Table = {
+    "payment_intent": Text(),
+    "type": Choice(of=("charge", "payment_intent", "payment_record"), required=True),
+}
 RESOURCE = Resource(
     "invoice",
     routes=(
@@ -259,11 +283,17 @@ PAYMENTS = Resource(
         Route(
             "GET",
             "/v1/invoice_payments",
-            listing("invoice_payment", "invoice", "status"),
-            PAGE | {"invoice": Text(), "status": Choice(of=("canceled", "open", "paid"))},
+            _invoice_payments,
+            PAGE
+            | {
+                "created": Range(),
+                "invoice": Text(),
+                "payment": Group(of=OF_PAYMENT),
+                "status": Choice(of=("canceled", "open", "paid")),
+            },
         ),
         Route("GET", "/v1/invoice_payments/{invoice_payment}", retrieve("invoice_payment", "invoice_payment")),
     ),
-    lookups=("invoice", "status"),
+    lookups=("invoice", "status", "_payment_intent"),
     expand={"invoice": "invoice", "payment.payment_intent": "payment_intent"},
 )

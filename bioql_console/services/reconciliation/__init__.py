@@ -1,0 +1,1 @@
+"""Comparing our books with Stripe, naming every difference, and mending it."""

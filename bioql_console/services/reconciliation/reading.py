@@ -1,0 +1,167 @@
+"""Bringing both sides into the scratch file: Stripe's first, then ours, so that nothing of ours is missed."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from bioql_console.domain.cash import CashFact, CustomerRow, InvoiceRow, Part
+from bioql_console.domain.reconciliation import OnItsWay, utc_day
+from bioql_console.services.reconciliation.run import Run
+from bioql_console.services.stripe_types import Content, id_of
+
+REFERENCE = "bioql_reference"
+# A refund in these states is on its way or there; a failed or cancelled one gave nothing back.
+GIVEN_BACK = frozenset(("succeeded", "pending", "requires_action"))
+# In these states a bank holds the money; an inquiry ("warning_…") holds nothing.
+HELD = frozenset(("needs_response", "under_review", "lost"))
+
+
+def read_both(run: Run) -> None:
+    """Everything that is compared by document.
+
+    Raises:
+        OperatorError: `stripe.*`, `db.*`, `reconcile.cancelled`.
+    """
+    gateway, scratch = run.gateway, run.scratch
+    span = run.period.from_ms, run.period.to_ms
+    run.watch.begin("Reading payments from Stripe")
+    charges = _counted(run, gateway.charge_pages(*span))
+    scratch.take_facts(fact for charge in charges if (fact := _payment(run, charge)))
+    run.watch.begin("Reading refunds from Stripe")
+    scratch.take_facts(
+        fact for one in _counted(run, gateway.refund_pages(*span)) if (fact := run.gateway.read(refund_fact, one))
+    )
+    run.watch.begin("Reading disputes from Stripe")
+    disputes = _counted(run, gateway.dispute_pages(*span))
+    scratch.take_facts(fact for one in disputes if (fact := _dispute(run, one)))
+    run.watch.begin("Reading customers from Stripe")
+    customers = _counted(run, gateway.customer_pages(), "customers")
+    scratch.take_customers(gateway.read(customer_row, one) for one in customers)
+    run.watch.begin("Reading invoices from Stripe")
+    invoices = _counted(run, gateway.invoice_pages(*span), "invoices")
+    scratch.take_invoices("stripe", (row for one in invoices if (row := gateway.read(invoice_row, one))))
+    paid = _counted(run, gateway.invoice_payment_pages(*span))
+    scratch.take_payments(pair for one in paid if (pair := payment_pair(one)))
+    run.watch.begin("Reading our books")
+    with run.store.read() as work:
+        books = work.reconciliation
+        scratch.take_users(books.users())
+        scratch.take_payments(books.invoice_payments())
+        scratch.take_entries(books.cash(run.period))
+        scratch.take_invoices("books", books.invoices(run.period))
+        scratch.take_told(books.told())
+
+
+def _counted(run: Run, pages: Iterator[list[Content]], name: str = "") -> Iterator[Content]:
+    """The objects of all pages, with progress; one at a time in memory."""
+    seen = 0
+    for page in pages:
+        seen += len(page)
+        run.watch.look(seen)
+        yield from page
+    if name:
+        run.counts[name] = seen
+
+
+def _payment(run: Run, charge: Content) -> CashFact | None:
+    if charge.get("status") == "pending":
+        at_ms = int(charge["created"]) * 1000
+        words = f"A bank debit of {id_of(charge.get('customer')) or 'nobody'}"
+        payment = id_of(charge.get("payment_intent")) or str(charge["id"])
+        run.on_its_way.append(OnItsWay(words, "The bank has not paid yet.", payment, utc_day(at_ms)))
+    return run.gateway.read(payment_fact, charge)
+
+
+def _dispute(run: Run, dispute: Content) -> CashFact | None:
+    fact = run.gateway.read(dispute_fact, dispute)
+    if fact is not None and dispute["status"] == "lost":
+        run.lost_disputes.append((fact.id, fact.payment, fact.customer, fact.cents, fact.at_ms))
+    return fact
+
+
+def payment_fact(charge: Content) -> CashFact | None:
+    """A charge as cash; None when it collected nothing."""
+    cents = charge.get("amount_captured", charge["amount"])
+    if charge["status"] != "succeeded" or not cents:
+        return None
+    payment = id_of(charge.get("payment_intent")) or str(charge["id"])
+    metadata = charge.get("metadata") or {}
+    at_ms = int(charge["created"]) * 1000
+    reference = str(metadata.get(REFERENCE) or "")
+    customer = id_of(charge.get("customer"))
+    return CashFact(
+        Part.PAYMENT.value, payment, str(charge["id"]), payment, customer, _usd(charge, cents), at_ms, reference
+    )
+
+
+def refund_fact(refund: Content) -> CashFact | None:
+    """A refund as cash that went out; None when it failed."""
+    if refund["status"] not in GIVEN_BACK:
+        return None
+    return _back(Part.REFUND, refund, "")
+
+
+def dispute_fact(dispute: Content) -> CashFact | None:
+    """What a bank holds or keeps; None when it holds nothing, or gave it back."""
+    if dispute["status"] not in HELD:
+        return None
+    return _back(Part.DISPUTE, dispute, str(dispute["id"]))
+
+
+def _back(part: Part, thing: Content, document: str) -> CashFact:
+    found: Any = thing.get("charge")
+    charge: Content = found if isinstance(found, dict) else {}
+    payment = id_of(thing.get("payment_intent")) or id_of(found)
+    at_ms, cents = int(thing["created"]) * 1000, -_usd(thing, thing["amount"])
+    reference = str((charge.get("metadata") or {}).get(REFERENCE) or "")
+    customer = id_of(charge.get("customer"))
+    return CashFact(part.value, document or payment, str(thing["id"]), payment, customer, cents, at_ms, reference)
+
+
+def _usd(thing: Content, cents: Any) -> int:
+    """Cents; amounts in other currencies can't be added to ours, and count as they are: nothing of ours matches."""
+    if type(cents) is not int:
+        raise TypeError("an amount is no whole number of cents")
+    return cents
+
+
+def invoice_row(invoice: Content) -> InvoiceRow | None:
+    """An invoice; None for the empty one that a subscription begins with."""
+    total = int(invoice.get("total") or 0)
+    if invoice.get("billing_reason") == "subscription_create" and not total:
+        return None
+    noted = int(invoice.get("pre_payment_credit_notes_amount") or 0)
+    parent = invoice.get("parent") or {}
+    of_subscription = bool((parent.get("subscription_details") or {}).get("subscription"))
+    return InvoiceRow(
+        id=str(invoice["id"]),
+        customer=id_of(invoice.get("customer")),
+        state=str(invoice.get("status") or ""),
+        total_cents=total,
+        due_cents=int(invoice.get("amount_due") or 0) + noted,
+        paid_cents=int(invoice.get("amount_paid") or 0),
+        created_ms=int(invoice["created"]) * 1000,
+        number=str(invoice.get("number") or ""),
+        by_hand=not of_subscription and "bioql_key" not in (invoice.get("metadata") or {}),
+    )
+
+
+def customer_row(customer: Content) -> CustomerRow:
+    """A customer as far as the books know of one."""
+    return CustomerRow(
+        str(customer["id"]),
+        str(customer.get("email") or "").casefold(),
+        str((customer.get("metadata") or {}).get(REFERENCE) or ""),
+        int(customer.get("balance") or 0),
+        int(customer["created"]) * 1000,
+    )
+
+
+def payment_pair(paid: Content) -> tuple[str, str] | None:
+    """A payment and the invoice it was for."""
+    payment = id_of((paid.get("payment") or {}).get("payment_intent"))
+    return (payment, id_of(paid.get("invoice"))) if payment else None
+
+
+def facts_of(readers: Callable[[Content], CashFact | None], things: Iterable[Content], run: Run) -> list[CashFact]:
+    """The facts in these objects."""
+    return [fact for one in things if (fact := run.gateway.read(readers, one))]
