@@ -2,6 +2,7 @@
 
 import json
 import sys
+from datetime import datetime
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -21,6 +22,7 @@ app = typer.Typer(
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Holds everything that is written.")]
 DatabaseUrl = Annotated[str | None, typer.Option("--database", help="Another database, as an SQLAlchemy URL.")]
+DAY = "%Y-%m-%d"
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")]
 
 
@@ -147,6 +149,26 @@ def import_users(
 
     options = ImportOptions(file, dry_run, not no_credit, data_dir, database, env)
     raise typer.Exit(answer(options, as_json=as_json))
+
+
+@app.command()
+def reconcile(
+    first: Annotated[datetime | None, typer.Option("--from", formats=[DAY], help="First UTC day.")] = None,
+    last: Annotated[
+        datetime | None, typer.Option("--to", formats=[DAY], help="Last UTC day. Default: until now.")
+    ] = None,
+    env: Annotated[Environment | None, typer.Option(help="Default: the active environment of the settings.")] = None,
+    data_dir: DataDir = None,
+    database: DatabaseUrl = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare the books with Stripe; exit 1 and every difference with its cause. It only reads."""
+    from bioql_console.reconciling import ReconcileOptions, answer
+
+    if first and last and last < first:
+        raise typer.BadParameter("the last day is before the first", param_hint="--to")
+    days = first.date() if first else None, last.date() if last else None
+    raise typer.Exit(answer(ReconcileOptions(*days, data_dir, database, env), as_json=as_json))
 
 
 @app.command()

@@ -21,7 +21,6 @@ from bioql_console.services.meter_setup import MeterSetup
 from bioql_console.services.missed_events import MissedEvents
 from bioql_console.services.outbox_sender import OutboxSender
 from bioql_console.services.polling import Polling
-from bioql_console.services.reconciliation.reconcile import Reconciliation
 from bioql_console.services.refunds import Refunds
 from bioql_console.services.registration import Registration
 from bioql_console.services.stripe_access import StripeAccess
@@ -32,7 +31,6 @@ from bioql_console.services.user_admin import UserAdmin
 from bioql_console.settings import Settings, environment_directory
 from bioql_console.storage.database import Database, sqlite_url
 from bioql_console.storage.legacy_file import open_legacy
-from bioql_console.storage.reconciliation_scratch import open_scratch
 
 # Two requests a minute are far from any limit of Stripe's, and a payment shows within half a minute.
 POLL_EVERY_S = 30.0

@@ -50,7 +50,7 @@ def run_import(options: ImportOptions) -> ImportReport:
         database, folder = _preview_ledger(options) if options.dry_run else _ledger(options, stack)
         stack.callback(database.close)
         imports = LegacyImport(database, open_legacy, lambda: database.back_up(folder / "backups"), Changes(), now_ms)
-        progress = stack.enter_context(_Progress())
+        progress = stack.enter_context(ProgressLine())
         if options.dry_run:
             return imports.preview(options.file, with_credit=options.with_credit, progress=progress.show)
         return imports.run(
@@ -118,7 +118,7 @@ def _no_collecting() -> Iterator[None]:
             gc.enable()
 
 
-class _Progress:
+class ProgressLine:
     """One line on a terminal, rewritten; nothing elsewhere."""
 
     def __init__(self) -> None:
@@ -132,7 +132,7 @@ class _Progress:
             sys.stderr.write(f"\r\x1b[K{line}")
             sys.stderr.flush()
 
-    def __enter__(self) -> "_Progress":
+    def __enter__(self) -> "ProgressLine":
         return self
 
     def __exit__(self, *_: object) -> None:

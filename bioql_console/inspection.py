@@ -74,7 +74,7 @@ def run_doctor(data_dir: Path | None) -> list[CheckResult]:
     environment = Environment(settings.environment)
     running = running_server(folder, environment)
     credentials = Credentials(KeychainSecrets())
-    stripe = _stripe(environment, credentials, running)
+    stripe = stripe_of(environment, credentials, running)
     database = Database(database_url(settings, folder, environment), now_ms)
     try:
         database.open_existing()
@@ -99,7 +99,8 @@ def run_doctor(data_dir: Path | None) -> list[CheckResult]:
         database.close()
 
 
-def _stripe(environment: Environment, credentials: Credentials, running: dict[str, str]) -> StripeAccess | None:
+def stripe_of(environment: Environment, credentials: Credentials, running: dict[str, str]) -> StripeAccess | None:
+    """The environment's Stripe; None when the sandbox is not running."""
     if environment is not Environment.SANDBOX:
         return StripeAccess(environment, lambda: credentials.stripe_secret_key(environment), None)
     if not running.get("stripe_base"):

@@ -103,6 +103,22 @@ class InvoiceRow(NamedTuple):
     by_hand: bool
 
 
+class PaidRow(NamedTuple):
+    """A payment of one user.
+
+    Args:
+        made_ms: When the link or invoice was made; None when it is not known.
+        owed_before_cents: What the user owed right before it took effect; negative for credit.
+    """
+
+    source_id: str
+    entry_id: int
+    cents: int
+    at_ms: int
+    made_ms: int | None
+    owed_before_cents: int
+
+
 class ToldRow(NamedTuple):
     """A change of a customer's Stripe balance that our outbox sent, or is about to. `cents` lower the next invoice."""
 

@@ -293,9 +293,5 @@ class Kind(Enum):
         Repair.CREDIT_USAGE,
     )
 
-    @property
-    def code(self) -> str:
-        return self.value.code
 
-
-BY_CODE = {kind.code: kind for kind in Kind}
+BY_CODE = {kind.value.code: kind for kind in Kind}

@@ -80,7 +80,7 @@ class Difference:
     @property
     def key(self) -> str:
         """The same difference again, in another run."""
-        return f"{self.kind.code}:{self.stripe_id}"
+        return f"{self.kind.value.code}:{self.details.get('part', '')}:{self.stripe_id}"
 
     @property
     def state(self) -> str:
@@ -102,6 +102,10 @@ class Difference:
         who = f" of {self.user_name}" if self.user_name else ""
         sides = f"books {_side(self.ledger_cents)}, Stripe {_side(self.stripe_cents)}"
         return f"{self.kind.value.title}: {self.stripe_id}{who}; {sides}."
+
+    @property
+    def can_be_repaired(self) -> bool:
+        return self.repair is not Repair.NONE
 
     @property
     def repair_words(self) -> str:

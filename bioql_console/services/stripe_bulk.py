@@ -1,6 +1,6 @@
 """Reading all there is of something at Stripe, for comparing it with our books. Nothing but GET."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -61,6 +61,18 @@ class BulkCalls(StripeCalls):
                 start, units = self.read(_counted, day)
                 found[start] = found.get(start, Decimal()) + units
         return found
+
+    def events_around(self, kinds: Sequence[str], from_ms: int, to_ms: int) -> Iterator[Content]:
+        """Events of these types within a time; Stripe keeps them for 30 days."""
+        pages = self.ask_pages("/v1/events", _made(from_ms, to_ms) | {"types": list(kinds)})
+        return (one for page in pages for one in page)
+
+    def customer_is_used(self, customer: str) -> bool:
+        """Whether a customer ever paid, was invoiced, has a card or a subscription."""
+        lists = ("/v1/charges", "/v1/invoices", "/v1/subscriptions", f"/v1/customers/{customer}/payment_methods")
+        ours = {"customer": customer, "limit": 1}
+        asked = [(path, {"limit": 1} if path.startswith("/v1/customers/") else ours) for path in lists]
+        return any(next(self.ask_pages(path, params), []) for path, params in asked)
 
     # --- one thing, as it stands now; None or nothing when this account does not have it
 

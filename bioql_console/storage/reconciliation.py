@@ -168,6 +168,13 @@ class LedgerFacts(CashFacts):
         ).first()
         return None if row is None else (row.event_id, EventState(row.state), row.reason)
 
+    def fate_of(self, event_id: str) -> tuple[EventState, str] | None:
+        """What became of an event, and why; None when it is not in the inbox."""
+        row = self._connection.execute(
+            select(inbox.c.state, inbox.c.reason).where(inbox.c.event_id == event_id)
+        ).one_or_none()
+        return None if row is None else (EventState(row.state), row.reason)
+
     def accepted(self) -> dict[str, Accepted]:
         """By key, the newest acceptance of each difference."""
         rows = self._connection.execute(select(accepted_differences).order_by(accepted_differences.c.id))

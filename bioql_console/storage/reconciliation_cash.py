@@ -5,13 +5,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, func, or_, select
 
-from bioql_console.domain.cash import CashEntry, Part
+from bioql_console.domain.cash import CashEntry, PaidRow, Part
 from bioql_console.domain.imports import INVOICE_SOURCE
 from bioql_console.domain.ledger import Account, EntryKind
 from bioql_console.domain.money import MICROS_PER_CENT
 from bioql_console.domain.reconciliation import Period
 from bioql_console.storage.statements import utc_day
-from bioql_console.storage.tables import journal_entries, postings
+from bioql_console.storage.tables import checkouts, invoices, journal_entries, postings
 
 ROWS_AT_ONCE = 5_000
 DISPUTE_MEMO = "Dispute of "
@@ -79,10 +79,10 @@ class CashFacts:
         )
         return int(self._connection.execute(total).scalar_one())
 
-    def overpaying(self, period: Period) -> list[tuple[int, str, int]]:
-        """Payments of which a part became credit: user, source id, cents of credit."""
+    def overpaying(self, period: Period) -> list[tuple[int, str]]:
+        """Payments of which a part became credit: user and source."""
         rows = self._connection.execute(
-            select(postings.c.user_id, journal_entries.c.source_id, -postings.c.micros // MICROS_PER_CENT)
+            select(postings.c.user_id, journal_entries.c.source_id)
             .join(journal_entries, journal_entries.c.id == postings.c.entry_id)
             .where(
                 journal_entries.c.kind == EntryKind.PAYMENT.value,
@@ -92,7 +92,38 @@ class CashFacts:
                 postings.c.micros < 0,
             )
         )
-        return [(user, source, int(cents)) for user, source, cents in rows]
+        return [(user, source) for user, source in rows]
+
+    def payments_of(self, user_id: int) -> list[PaidRow]:
+        """A user's payments in the order in which they took effect, each with what was owed right before it."""
+        changed = func.sum(postings.c.micros).label("micros")
+        made = func.coalesce(func.min(checkouts.c.created_ms), func.min(invoices.c.created_ms)).label("made_ms")
+        entry = journal_entries.c
+        rows = self._connection.execute(
+            select(entry.id, entry.kind, entry.source_type, entry.source_id, entry.effective_ms, changed)
+            .join(postings, postings.c.entry_id == entry.id)
+            .where(postings.c.user_id == user_id)
+            .group_by(entry.id, entry.kind, entry.source_type, entry.source_id, entry.effective_ms)
+            .order_by(entry.effective_ms, entry.id)
+        ).all()
+        asked = dict(
+            self._connection.execute(
+                select(entry.id, made)
+                .join(postings, and_(postings.c.entry_id == entry.id, postings.c.user_id == user_id))
+                .outerjoin(checkouts, checkouts.c.payment_intent == entry.source_id)
+                .outerjoin(invoices, invoices.c.invoice_id == entry.source_id)
+                .where(entry.kind == EntryKind.PAYMENT.value)
+                .group_by(entry.id)
+            ).all()
+        )
+        found, owed = [], 0
+        for row in rows:
+            if row.kind == EntryKind.PAYMENT.value and row.source_type in PAID_BY:
+                cents = -int(row.micros) // MICROS_PER_CENT
+                before = owed // MICROS_PER_CENT
+                found.append(PaidRow(row.source_id, row.id, cents, row.effective_ms, asked.get(row.id), before))
+            owed += int(row.micros)
+        return found
 
     def _stream(self, statement: Select[Any]) -> Iterator[Any]:
         return iter(self._connection.execute(statement.execution_options(yield_per=ROWS_AT_ONCE)))

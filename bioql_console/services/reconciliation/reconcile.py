@@ -25,9 +25,10 @@ from bioql_console.services.reconciliation.people import check_invoices, check_p
 from bioql_console.services.reconciliation.ports import OpenScratch
 from bioql_console.services.reconciliation.reading import read_both
 from bioql_console.services.reconciliation.run import GRACE_MS, METER_GRACE_MS, Progress, Run, Watch
+from bioql_console.services.reconciliation.twice import check_paid_twice
 from bioql_console.services.stripe_access import StripeAccess
 
-STEPS = 11
+STEPS = 12
 SHOWN_CUSTOMERS = 500
 
 
@@ -96,6 +97,7 @@ class Reconciliation:
             run = Run(gateway, self._store, scratch, period, self._now_ms(), watch, *self._grace)
             read_both(run)
             check_cash(run)
+            check_paid_twice(run)
             check_invoices(run)
             check_people(run)
             check_balances(run, self._lanes)
