@@ -27,6 +27,7 @@ from bioql_console.services.replay import Replay
 from bioql_console.services.sandbox_control import SandboxControl
 from bioql_console.services.server_health import check
 from bioql_console.services.stripe_access import StripeAccess
+from bioql_console.services.stripe_cli import SessionSecret, StripeCli
 from bioql_console.services.stripe_types import StripeAccount
 from bioql_console.services.worker import Worker
 from bioql_console.settings import Settings, environment_directory, load, save
@@ -92,7 +93,9 @@ class Launcher:
         sandbox, stripe_base = self._start_sandbox(stack) if environment is Environment.SANDBOX else (None, None)
         secrets = sandbox_secrets(sandbox) if sandbox else keychain_secrets(self._credentials, environment)
         url = database_url(self._settings, self._data_dir, environment)
-        core = Core(environment, self._settings, self._data_dir, url, secrets, stripe_base)
+        cli_secret = SessionSecret()
+        accepted = secrets.accepting_also(cli_secret.all)
+        core = Core(environment, self._settings, self._data_dir, url, accepted, stripe_base)
         stack.callback(core.close)
         if sandbox is not None and self._demo:
             fill(core.database, sandbox, DEFAULT_USERS, seed=1)
@@ -106,6 +109,8 @@ class Launcher:
             on_change=lambda: core.changes.publish(Change("health")),
         )
         stack.callback(external.stop)
+        cli = self._stripe_cli(core, cli_secret, stripe_base)
+        stack.callback(cli.close)
         workers = Workers(
             Worker("database", DATABASE_THREADS),
             Worker("stripe", STRIPE_THREADS),
@@ -116,7 +121,23 @@ class Launcher:
             stack.callback(worker.close)
         if sandbox is not None:
             _start_quietly(server)
-        return self._console(core, server, external, workers, stripe_base)
+        if self._settings.stripe_cli_on:
+            cli.start()
+        return self._console(core, secrets, server, external, cli, workers, stripe_base)
+
+    def _stripe_cli(self, core: Core, secret: SessionSecret, stripe_base: str | None) -> StripeCli:
+        return StripeCli(
+            core.environment,
+            self._data_dir / "stripe-cli",
+            self._data_dir / "logs" / "stripe-cli.log",
+            configured=lambda: self._settings.stripe_cli_path,
+            secret_key=core.secrets.secret_key,
+            stripe_base=stripe_base,
+            listener=core.listener,
+            secret=secret,
+            changes=core.changes,
+            now_ms=now_ms,
+        )
 
     def _start_sandbox(self, stack: ExitStack) -> tuple[Sandbox, str]:
         sandbox = Sandbox(environment_directory(self._data_dir, Environment.SANDBOX) / "stripe.db")
@@ -139,7 +160,14 @@ class Launcher:
         return ExternalConfig(settings.external_command, settings.external_folder, settings.external_health_url)
 
     def _console(
-        self, core: Core, server: EmbeddedServer, external: ExternalServer, workers: Workers, stripe_base: str | None
+        self,
+        core: Core,
+        secrets: StripeSecrets,
+        server: EmbeddedServer,
+        external: ExternalServer,
+        cli: StripeCli,
+        workers: Workers,
+        stripe_base: str | None,
     ) -> Console:
         assert self._credentials is not None
         heartbeat = Heartbeat(core.secrets.webhook_secrets, now_ms)
@@ -156,7 +184,7 @@ class Launcher:
             changes=core.changes,
             credentials=self._credentials,
             secret_key=core.secrets.secret_key,
-            webhook_secrets=core.secrets.webhook_secrets,
+            webhook_secrets=secrets.webhook_secrets,
             stripe=core.stripe,
             registration=core.registration,
             users=core.users,
@@ -171,6 +199,7 @@ class Launcher:
             tariff=core.tariff,
             support=core.support,
             listener=core.listener,
+            stripe_cli=cli,
             heartbeat=lambda: heartbeat.beat(server.webhook_url, livemode),
             test_key=self._account_of,
             server=server,

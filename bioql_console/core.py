@@ -55,6 +55,10 @@ class StripeSecrets:
     secret_key: Callable[[], str | None]
     webhook_secrets: Callable[[], Sequence[str]]
 
+    def accepting_also(self, more: Callable[[], Sequence[str]]) -> "StripeSecrets":
+        """The same, with further signing secrets that the listener accepts."""
+        return StripeSecrets(self.secret_key, lambda: [*self.webhook_secrets(), *more()])
+
 
 def sandbox_secrets(sandbox: Sandbox) -> StripeSecrets:
     """The sandbox's own keys, worthless elsewhere."""

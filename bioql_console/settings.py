@@ -59,6 +59,10 @@ class Settings:
     """Registrations that one address may try, a minute; 1–100,000."""
     trusted_proxies: tuple[str, ...] = ()
     """Addresses of proxies before the server; theirs, and only theirs, is the X-Forwarded-For that it believes."""
+    stripe_cli_path: str = ""
+    """Stripe's command line; empty for the one on PATH."""
+    stripe_cli_on: bool = False
+    """Whether it is started with the console, to forward events; never in Live."""
     external_command: tuple[str, ...] = ()
     """Command of an external BioQL server, one word an item."""
     external_folder: str = ""

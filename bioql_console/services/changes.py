@@ -10,8 +10,8 @@ class Change:
     """What a view may want to read again.
 
     Args:
-        topic: "users", "balances", "events", "checkouts", "outbox", "usage", "activity", "health", "listener"
-            or "backfill".
+        topic: "users", "balances", "events", "checkouts", "outbox", "usage", "activity", "health", "listener",
+            "backfill" or "cli".
         user_id: The user it is about, when it is about one.
     """
 

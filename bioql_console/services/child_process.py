@@ -24,6 +24,7 @@ class ChildProcess:
         environment: All of it; nothing of ours reaches the child by itself.
         log_file: Its output is appended here, redacted.
         on_end: Called on a thread of its own once it and the helpers that share its output have ended.
+        hear: Called on that thread with each line as it was printed, secrets and all; says whether to keep it.
 
     Raises:
         OSError: it can't be started.
@@ -36,7 +37,9 @@ class ChildProcess:
         environment: Mapping[str, str],
         log_file: Path,
         on_end: Callable[[], None],
+        hear: Callable[[str], bool] = lambda _line: True,
     ) -> None:
+        self._hear = hear
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._process = subprocess.Popen(
             list(command),
@@ -47,7 +50,7 @@ class ChildProcess:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        self._reader = threading.Thread(target=self._read, args=(log_file, on_end), name="external-log", daemon=True)
+        self._reader = threading.Thread(target=self._read, args=(log_file, on_end), name="child-output", daemon=True)
         self._reader.start()
 
     @property
@@ -83,7 +86,10 @@ class ChildProcess:
         assert self._process.stdout is not None
         with self._process.stdout as output, _Log(log_file) as log:
             for raw in output:
-                line = redacted(raw.decode("utf-8", "replace").rstrip())
+                printed = raw.decode("utf-8", "replace").rstrip()
+                if not self._hear(printed):
+                    continue
+                line = redacted(printed)
                 self._tail.append(line)
                 log.write(line)
         self._process.wait()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bioql_console.services.replay import Replay
     from bioql_console.services.sandbox_control import SandboxControl
     from bioql_console.services.server_health import HealthReport
+    from bioql_console.services.stripe_cli import StripeCli
     from bioql_console.services.stripe_types import StripeAccount
     from bioql_console.services.support import Support
     from bioql_console.services.tariff_admin import TariffAdmin
@@ -124,6 +125,7 @@ class Console:
     tariff: "TariffAdmin"
     support: "Support"
     listener: "ListenerStatus"
+    stripe_cli: "StripeCli"
     heartbeat: Callable[[], None]
     test_key: "Callable[[Environment], StripeAccount]"
     server: LocalServer

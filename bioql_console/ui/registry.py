@@ -35,6 +35,8 @@ COMMANDS = (
     ("Create missing meter and price…", "meter", "create"),
     ("Show events that need attention", "webhooks", "attention"),
     ("Fetch events that were missed", "webhooks", "fetch"),
+    ("Start Stripe's command line", "webhooks", "cli:on"),
+    ("Stop Stripe's command line", "webhooks", "cli:off"),
     ("Switch the webhook listener on", "webhooks", "on"),
     ("Switch the webhook listener off", "webhooks", "off"),
     ("Restart the external server with the keychain's secrets", "server", "restart"),

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.services.server_health import HealthReport
+from bioql_console.services.stripe_cli import CliState
 from bioql_console.ui import formats
 from bioql_console.ui.tasks import LatestTask
 from bioql_console.ui.vital import UNKNOWN, Vital
@@ -104,7 +105,7 @@ class Vitals(QObject):
     def _hear(self, topics: frozenset[str]) -> None:
         if "health" in topics:
             self._start("server", self._look_at_server)
-        if topics & {"listener", "events"}:
+        if topics & {"listener", "events", "cli"}:
             self._show_webhooks()
 
     def _watched_url(self) -> str:
@@ -186,6 +187,11 @@ class Vitals(QObject):
             reason = f"Nothing was heard since {formats.clock(heard)}, not even our own heartbeat."
             cure = "Switch the listener off and on again."
             self._set("webhooks", Vital("bad", f"Webhooks silent, heard {since}", reason, cure, "webhooks"))
+        elif self._console.stripe_cli.status.state is CliState.ENDED:
+            ended = self._console.stripe_cli.status
+            words = f"Webhooks heard {since}, Stripe CLI ended"
+            reason = f"Stripe's command line forwards no more events. {ended.reason}"
+            self._set("webhooks", Vital("warn", words, reason, ended.cure, "webhooks"))
         else:
             reason = f"Listening at {listener.address}."
             self._set("webhooks", Vital("ok", f"Webhooks heard {since}", reason, "", "webhooks"))

@@ -233,4 +233,4 @@ def test_no_thread_is_left_behind(make: Make, port: int) -> None:
     server = make(*standin(port))
     server.restart(SECRETS)
     server.stop()
-    assert not [thread for thread in threading.enumerate() if thread.name == "external-log"]
+    assert not [thread for thread in threading.enumerate() if thread.name == "child-output"]

@@ -10,6 +10,8 @@ from bioql_console.ui import formats
 from bioql_console.ui.pages.backfill_strip import BackfillStrip
 from bioql_console.ui.pages.event_inspector import EventInspector
 from bioql_console.ui.pages.page import Page, toolbar
+from bioql_console.ui.pages.stripe_cli_row import StripeCliRow
+from bioql_console.ui.viewmodels.view_model import ViewModel
 from bioql_console.ui.viewmodels.webhooks import WebhooksViewModel
 from bioql_console.ui.widgets.buttons import Chips, CopyButton, Toggle, button, menu_button
 from bioql_console.ui.widgets.cards import Card, EmptyState
@@ -30,6 +32,7 @@ class WebhooksPage(Page):
 
     def __init__(self) -> None:
         super().__init__()
+        self._beside: tuple[ViewModel, ...] = ()
         self.on = Toggle("Listener")
         self.on.setObjectName("listenerToggle")
         self.address = ElidedLabel("off", "mono")
@@ -44,7 +47,9 @@ class WebhooksPage(Page):
             row.addWidget(widget)
         card.body.addLayout(row)
         self.backfill = BackfillStrip()
-        card.body.addWidget(self.backfill)
+        self.cli = StripeCliRow()
+        for part in (self.cli, self.backfill):
+            card.body.addWidget(part)
         self.body.addWidget(card)
         self.search = SearchField("Event, customer, id", "Search events")
         self.chips = Chips((("attention", "Needs attention"),))
@@ -100,25 +105,27 @@ class WebhooksPage(Page):
         model.listener_changed.connect(self._show_listener)
         model.counted.connect(self._show_counts)
         backfill = self._backfill = self.backfill.attach(workspace)
-        backfill.failed.connect(model.failed)
-        backfill.busy_changed.connect(model.busy_changed)
+        self._beside = (backfill, self.cli.attach(workspace))
+        for other in self._beside:
+            other.failed.connect(model.failed)
+            other.busy_changed.connect(model.busy_changed)
         model.failed.connect(lambda _error: self._show_listener())
         self.lab.setVisible(workspace.console.sandbox is not None)
         self._show_listener()
 
     def came_to_front(self) -> None:
         super().came_to_front()
-        if self.model is not None:
-            self._backfill.show()
+        for other in self._beside:
+            other.show()
 
     def went_behind(self) -> None:
         super().went_behind()
-        if self.model is not None:
-            self._backfill.hide()
+        for other in self._beside:
+            other.hide()
 
     def close_page(self) -> None:
-        if self.model is not None:
-            self._backfill.close()
+        for other in self._beside:
+            other.close()
         super().close_page()
 
     def _retry(self) -> None:
@@ -133,6 +140,8 @@ class WebhooksPage(Page):
     def show_argument(self, argument: Any) -> None:
         if argument in ("on", "off"):
             self._webhooks.act(self._webhooks.switch, argument == "on")
+        elif argument in ("cli:on", "cli:off"):
+            self.cli.switch(argument == "cli:on")
         elif argument == "fetch":
             self._backfill.fetch()
         elif argument == "attention":
