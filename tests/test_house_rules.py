@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import error_codes
+from tests import error_codes, stripe_call_table
 from tests.sources import ROOT, python_files, text, tree
 
 MAX_LINES = 300
@@ -137,6 +137,17 @@ def test_manual_lists_every_error_code() -> None:
     fresh = error_codes.manual()
     assert error_codes.MANUAL.read_text(encoding="utf-8") == fresh, (
         "docs/errors.md is not what the code says; run scripts/docs-errors."
+    )
+
+
+def test_every_call_to_stripe_is_in_the_catalogue() -> None:
+    _report(stripe_call_table.lacking(), "Mend the catalogue as each line says, then run scripts/docs-stripe-calls.")
+
+
+def test_page_of_stripe_calls_is_current() -> None:
+    fresh = stripe_call_table.page()
+    assert stripe_call_table.PAGE.read_text(encoding="utf-8") == fresh, (
+        "docs/stripe-calls.md is not what the catalogue says; run scripts/docs-stripe-calls."
     )
 
 
