@@ -64,6 +64,7 @@ class Album:
             self._invoices,
             self._meter,
             self._webhooks,
+            self._fetched,
             self._server,
             self._activity,
             self._settings,
@@ -189,6 +190,23 @@ class Album:
         await self.hand.choose_row(page.table)  # type: ignore[attr-defined]
         await self.hand.until(lambda: page.inspector.detail is not None, "the event is inspected")  # type: ignore[attr-defined]
         await self._picture("webhooks")
+
+    async def _fetched(self) -> None:
+        """Somebody registers while deliveries are held back; what was missed is fetched and named."""
+        console = self.console
+        assert console.sandbox is not None
+        control = console.sandbox
+        await console.workers.stripe.run(lambda: control.delivery(paused=True))
+        await console.workers.stripe.run(
+            console.registration.register, "Emmy Muster", "emmy@uni.example", "pm_card_visa"
+        )
+        page = self.window.page("webhooks")
+        await self.hand.click(page.backfill.fetch)  # type: ignore[attr-defined]
+        await self.hand.until(self.hand.dialogs, "what was missed is named")
+        dialog = self.hand.dialogs()[0]
+        await self.hand.until(lambda: "applied" in dialog.counted.text(), "it is applied")
+        await self._dialog_picture("fetched")
+        await console.workers.stripe.run(lambda: control.delivery(paused=False))
 
     async def _server(self) -> None:
         await self.hand.open_page("server")

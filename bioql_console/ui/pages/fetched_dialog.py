@@ -15,7 +15,7 @@ from bioql_console.ui.widgets.labels import PlainLabel
 from bioql_console.ui.widgets.tables import DataTable
 from bioql_console.ui.workspace import Workspace
 
-WIDTH, HEIGHT = 940, 340
+WIDTH, HEIGHT = 940, 410
 ROOMY = (1120, 560)
 
 
