@@ -7,6 +7,7 @@ from bioql_console.domain.difference_kinds import Kind
 from bioql_console.domain.reconciliation import Difference, Period, Reconciled
 from bioql_console.domain.users import User
 from bioql_console.services.changes import Changes
+from bioql_console.services.meter_setup import MeterSetup
 from bioql_console.services.reconciliation.reconcile import Reconciliation
 from bioql_console.services.reconciliation.repairs import Repairs, Tools
 from bioql_console.services.refunds import Refunds
@@ -102,6 +103,11 @@ class Desk:
             {"amount": cents, "currency": "usd", "payment_method": "pm_card_visa", "confirm": True, **more}
         )
         return str(made.id)
+
+    def send_test_usage(self, user: User) -> None:
+        """One cent, from the Meter page."""
+        meter = MeterSetup(self.world.stripe, self.world.database, self.world.now_ms)
+        meter.send_test_event(user.stripe_customer_id or "", "ana")
 
     def sql(self, statement: str, *values: object) -> None:
         """Change the ledger's database behind the console's back."""

@@ -65,13 +65,13 @@ def _compare(run: Run, customer: CustomerRow, user_id: int, found: Iterable[Cont
     told = {row.key: row for row in run.scratch.told_to(customer.id)}
     for row in told.values():
         _compare_told(run, row, by_key.get(row.key, []))
-    for entry in by_hand:
+    hands = "Somebody changed it in Stripe's dashboard or by another program."
+    strange = [(entry, hands) for entry in by_hand]
+    for key in by_key.keys() - told.keys():
+        strange += [(entry, f"It carries the key {key}, which these books don't know.") for entry in by_key[key]]
+    for entry, words in strange:
         if str(entry["id"]) not in undone:
-            _by_hand(run, customer, user_id, entry, "Somebody changed it in Stripe's dashboard or by another program.")
-    for key, entries in by_key.items():
-        if key not in told:
-            for entry in entries:
-                _by_hand(run, customer, user_id, entry, f"It carries the key {key}, which these books don't know.")
+            _by_hand(run, customer, user_id, entry, words)
 
 
 def _base(key: str) -> str:
