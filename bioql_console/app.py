@@ -191,6 +191,8 @@ class Launcher:
             usage=core.usage,
             checkouts=core.checkouts,
             refunds=core.refunds,
+            reconciliation=core.reconciliation,
+            repairs=core.repairs,
             meter=core.meter,
             outbox=core.outbox,
             imports=core.imports,

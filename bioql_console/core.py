@@ -21,6 +21,8 @@ from bioql_console.services.meter_setup import MeterSetup
 from bioql_console.services.missed_events import MissedEvents
 from bioql_console.services.outbox_sender import OutboxSender
 from bioql_console.services.polling import Polling
+from bioql_console.services.reconciliation.reconcile import reconciliation_of
+from bioql_console.services.reconciliation.repairs import Repairs, Tools
 from bioql_console.services.refunds import Refunds
 from bioql_console.services.registration import Registration
 from bioql_console.services.stripe_access import StripeAccess
@@ -31,6 +33,7 @@ from bioql_console.services.user_admin import UserAdmin
 from bioql_console.settings import Settings, environment_directory
 from bioql_console.storage.database import Database, sqlite_url
 from bioql_console.storage.legacy_file import open_legacy
+from bioql_console.storage.reconciliation_scratch import open_scratch
 
 # Two requests a minute are far from any limit of Stripe's, and a payment shows within half a minute.
 POLL_EVERY_S = 30.0
@@ -120,7 +123,10 @@ class Core:
             hears=lambda: self.listener.on,
             every_s=every_s,
         )
-        self.applier = ApplierThread(EventApplier(store, environment, changes, now_ms))
+        applier = EventApplier(store, environment, changes, now_ms)
+        self.applier = ApplierThread(applier)
+        self.reconciliation = reconciliation_of(environment, store, stripe, open_scratch, now_ms)
+        self.repairs = Repairs(Tools(store, stripe, applier, self.users, self.refunds, now_ms), changes)
         self.inbox_writer = InboxWriter(store, on_commit=self.applier.wake)
         self._stop_sending = threading.Event()
         self._wake_sender = threading.Event()

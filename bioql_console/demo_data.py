@@ -8,6 +8,9 @@ from bioql_console.core import database_url, now_ms
 from bioql_console.domain import meter as expected
 from bioql_console.domain.ageing import DAY_MS
 from bioql_console.domain.environment import Environment
+from bioql_console.domain.ledger import EntryKind
+from bioql_console.domain.money import MICROS_PER_CENT, USD
+from bioql_console.domain.outbox import MessageKind
 from bioql_console.domain.paging import UserQuery
 from bioql_console.domain.prices import Price
 from bioql_console.sandbox import Sandbox
@@ -18,6 +21,7 @@ from bioql_console.storage.database import Database
 
 DEFAULT_USERS = 240
 BATCH = 1_000
+METER = "mtr_demo"
 
 
 def fill_data_dir(data_dir: Path | None, users: int, seed: int) -> str:
@@ -49,6 +53,8 @@ def fill(database: Database, sandbox: Sandbox, users: int, seed: int) -> str:
     people = demo_users(users, seed, now_ms())
     while batch := [person for _, person in zip(range(BATCH), people, strict=False)]:
         sandbox.put_many(_stripe_customers(batch))
+        sandbox.put_many(_stripe_payments(batch))
+        sandbox.put_usage(_metered(batch))
         with database.write() as work:
             for person in batch:
                 _store(work, person)
@@ -66,8 +72,18 @@ def _store(work: Any, person: DemoUser) -> None:
     user = work.users.add(person.user)
     if person.disabled:
         work.users.set_disabled(user.id, True)
-    for usage in person.usage:
+    for usage, units in person.metered():
         work.usage.add(usage)
+        if units and user.stripe_customer_id:
+            work.outbox.add(
+                MessageKind.METER_EVENT,
+                usage.usage_id,
+                user_id=user.id,
+                stripe_customer_id=user.stripe_customer_id,
+                value=units,
+                occurred_ms=usage.at_ms,
+                sent_ms=usage.at_ms,
+            )
     if person.usage:
         work.users.touch(user.id, person.usage[-1].at_ms)
     for fact in person.facts:
@@ -89,6 +105,34 @@ def _stripe_customers(people: Iterable[DemoUser]) -> Iterator[dict[str, Any]]:
             }
 
 
+def _stripe_payments(people: Iterable[DemoUser]) -> Iterator[dict[str, Any]]:
+    """What the demo's payments are at Stripe, so that books and sandbox agree."""
+    for person in people:
+        for fact in person.facts:
+            if fact.kind is not EntryKind.PAYMENT:
+                continue
+            shared = {
+                "amount": -fact.owes_micros // MICROS_PER_CENT,
+                "currency": USD,
+                "customer": person.user.stripe_customer_id,
+                "created": fact.effective_ms // 1000,
+            }
+            charge = f"ch_{fact.source_id.removeprefix('pi_')}"
+            succeeded = {"status": "succeeded", "amount_received": shared["amount"], "latest_charge": charge}
+            yield {"id": fact.source_id, "object": "payment_intent", **shared, **succeeded}
+            paid = {"payment_intent": fact.source_id, "amount_captured": shared["amount"]}
+            yield {"id": charge, "object": "charge", **shared, **paid}
+
+
+def _metered(people: Iterable[DemoUser]) -> Iterator[tuple[str, str, int, int, str, str]]:
+    """The usage that the demo's meter has counted."""
+    for person in people:
+        customer = person.user.stripe_customer_id
+        for usage, units in person.metered() if customer else ():
+            if units and customer:
+                yield METER, customer, usage.at_ms // 1000, units, usage.usage_id, expected.EVENT_NAME
+
+
 def _meter_and_price(created: int) -> list[dict[str, Any]]:
     product = {
         "id": "prod_demo",
@@ -98,7 +142,7 @@ def _meter_and_price(created: int) -> list[dict[str, Any]]:
         "created": created,
     }
     meter = {
-        "id": "mtr_demo",
+        "id": METER,
         "object": "billing.meter",
         "display_name": expected.METER_NAME,
         "event_name": expected.EVENT_NAME,
@@ -117,9 +161,23 @@ def _meter_and_price(created: int) -> list[dict[str, Any]]:
         "unit_amount_decimal": str(expected.UNIT_AMOUNT_CENTS),
         "billing_scheme": "per_unit",
         "type": "recurring",
-        "recurring": {"interval": "month", "interval_count": 1, "usage_type": "metered", "meter": "mtr_demo"},
+        "recurring": {"interval": "month", "interval_count": 1, "usage_type": "metered", "meter": METER},
         "lookup_key": expected.PRICE_LOOKUP_KEY,
         "active": True,
         "created": created,
     }
     return [product, meter, price]
+
+
+def meddle_at_stripe(gateway: Any) -> None:
+    """What another program, or somebody in Stripe's dashboard, might do to the demo's customers, so that reconciling
+    has something to find."""
+    api, card = gateway.v1, {"currency": USD, "payment_method": "pm_card_visa", "confirm": True}
+    api.payment_intents.create({"amount": 12_345, "customer": "cus_demo0000003", **card})
+    api.payment_intents.create({"amount": 4_900, **card})
+    credit = {"amount": -2_500, "currency": USD, "description": "Goodwill for the outage"}
+    api.customers.balance_transactions.create("cus_demo0000005", credit)
+    customer = api.customers.retrieve("cus_demo0000007")
+    api.customers.create({"email": customer.email, "name": customer.name})
+    api.customers.delete("cus_demo0000008")
+    gateway.send_meter_event("another-program", expected.EVENT_NAME, "cus_demo0000004", 777, now_ms(), {})

@@ -15,12 +15,11 @@ from bioql_console.importing import ProgressLine
 from bioql_console.inspection import running_server, stripe_of
 from bioql_console.services.credentials import Credentials
 from bioql_console.services.keychain import KeychainSecrets
-from bioql_console.services.reconciliation.reconcile import Reconciliation
+from bioql_console.services.reconciliation.reconcile import Reconciliation, reconciliation_of
 from bioql_console.settings import data_directory, load
 from bioql_console.storage.database import Database
 from bioql_console.storage.reconciliation_scratch import open_scratch
 
-LANES = 4
 SHOWN_OF_A_KIND = 10
 
 
@@ -53,7 +52,7 @@ def run_reconcile(options: ReconcileOptions) -> Reconciled:
     database = Database(database_url(settings, folder, environment, options.database, make=False), now_ms)
     try:
         database.open_existing()
-        reconciliation = Reconciliation(database, stripe, open_scratch, now_ms, lanes=LANES)
+        reconciliation = reconciliation_of(environment, database, stripe, open_scratch, now_ms)
         with ProgressLine() as line:
             return reconciliation.run(_period(options, reconciliation), line.show)
     finally:

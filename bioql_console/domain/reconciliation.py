@@ -93,6 +93,11 @@ class Difference:
         return (self.stripe_cents or 0) - (self.ledger_cents or 0)
 
     @property
+    def comparable(self) -> bool:
+        """Whether the two sides are amounts of the same thing."""
+        return self.kind.value.cash or None not in (self.ledger_cents, self.stripe_cents)
+
+    @property
     def repair(self) -> Repair:
         return self.kind.value.repair if self.repairable else Repair.NONE
 

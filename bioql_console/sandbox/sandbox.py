@@ -73,6 +73,15 @@ class Sandbox:
                 made = resource.template() if resource else {}
                 self._store.put({**made, "created": self._store.now(), "livemode": False, **thing})
 
+    def put_usage(self, rows: Iterable[tuple[str, str, int, int, str, str]]) -> None:
+        """Usage that the meter counted already: meter, customer, time in seconds, units, identifier, event name."""
+        with self._store.transaction():
+            self._store.db.executemany(
+                "INSERT INTO meter_events (meter, customer, at, value, identifier, event_name, received)"
+                " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?3)",
+                rows,
+            )
+
     def close(self) -> None:
         """Close the file. Stop serving `app` first."""
         self._store.close()

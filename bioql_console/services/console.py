@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from bioql_console.services.meter_setup import MeterSetup
     from bioql_console.services.missed_events import MissedEvents
     from bioql_console.services.outbox_sender import OutboxSender
+    from bioql_console.services.reconciliation.reconcile import Reconciliation
+    from bioql_console.services.reconciliation.repairs import Repairs
     from bioql_console.services.refunds import Refunds
     from bioql_console.services.registration import Registration
     from bioql_console.services.replay import Replay
@@ -117,6 +119,8 @@ class Console:
     usage: "UsageRecording"
     checkouts: "CheckoutLinks"
     refunds: "Refunds"
+    reconciliation: "Reconciliation"
+    repairs: "Repairs"
     meter: "MeterSetup"
     outbox: "OutboxSender"
     imports: "LegacyImport"

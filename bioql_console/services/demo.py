@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from bioql_console.domain.ageing import DAY_MS
 from bioql_console.domain.ledger import Fact, payment_fact, usage_fact, welcome_credit_fact
+from bioql_console.domain.money import MICROS_PER_CENT
 from bioql_console.domain.prices import DEFAULT_PRICES_MICROS, Price, PriceList
 from bioql_console.domain.tickets import Priority, Ticket, TicketState
 from bioql_console.domain.usage import Usage
@@ -57,6 +58,13 @@ class DemoUser:
     usage: tuple[Usage, ...]
     facts: tuple[Fact, ...]
     tickets: tuple[Ticket, ...] = ()
+
+    def metered(self) -> Iterator[tuple[Usage, int]]:
+        """Every run with the whole cents that went to the meter with it."""
+        total_micros = 0
+        for usage in self.usage:
+            before, total_micros = total_micros, total_micros + usage.cost_micros
+            yield usage, total_micros // MICROS_PER_CENT - before // MICROS_PER_CENT
 
 
 def demo_api_key(seed: int, number: int) -> str:

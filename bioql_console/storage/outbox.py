@@ -26,8 +26,13 @@ class Outbox:
         value: int,
         occurred_ms: int,
         extra: dict[str, str] | None = None,
+        sent_ms: int | None = None,
     ) -> None:
-        """Queue a message once; the same key again changes nothing."""
+        """Queue a message once; the same key again changes nothing.
+
+        Args:
+            sent_ms: When Stripe accepted it, for one that is brought in with its history.
+        """
         self._connection.execute(
             insert(self._connection, outbox)
             .values(
@@ -38,7 +43,8 @@ class Outbox:
                 value=value,
                 occurred_ms=occurred_ms,
                 extra=json.dumps(extra or {}, sort_keys=True),
-                state=MessageState.WAITING.value,
+                state=MessageState.WAITING.value if sent_ms is None else MessageState.SENT.value,
+                sent_ms=sent_ms,
             )
             .on_conflict_do_nothing(index_elements=["key"])
         )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def commands_of(window: "MainWindow") -> list[Command]:
     """Every command there is now."""
     commands = [
-        Command(f"Go to {title}", partial(window.show_page, name), f"Alt+{key_of(number)}")
+        Command(f"Go to {title}", partial(window.show_page, name), f"Alt+{key_of(number)}" if key_of(number) else "")
         for number, (name, title) in enumerate(PAGES, 1)
     ]
     if window.workspace is not None:

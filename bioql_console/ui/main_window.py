@@ -113,7 +113,7 @@ class MainWindow(QMainWindow):
 
     def _add_shortcuts(self) -> None:
         for number, (name, _) in enumerate(PAGES, 1):
-            for modifier in ("Alt", "Ctrl"):
+            for modifier in ("Alt", "Ctrl") if key_of(number) else ():
                 self._shortcut(f"{modifier}+{key_of(number)}", partial(self.show_page, name))
         keys = {"Ctrl+K": self.open_palette, "Ctrl+Q": self.close, "F5": self.read_again, "/": self._search}
         for key, work in keys.items():

@@ -26,9 +26,7 @@ class _Numbered(QStyledItemDelegate):
         super().paint(painter, option, index)
         painter.setPen(color("muted"))
         room = option.rect.adjusted(0, 0, -12, 0)
-        painter.drawText(
-            room, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, str(key_of(index.row() + 1))
-        )
+        painter.drawText(room, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, key_of(index.row() + 1))
 
 
 class Navigation(QListWidget):
@@ -48,7 +46,8 @@ class Navigation(QListWidget):
         for number, (_, title) in enumerate(pages, 1):
             item = QListWidgetItem(title)
             item.setSizeHint(QSize(0, ROW))
-            item.setToolTip(f"{title}  (Alt+{key_of(number)})")
+            key = key_of(number)
+            item.setToolTip(f"{title}  (Alt+{key})" if key else title)
             self.addItem(item)
         self.currentRowChanged.connect(self._chosen)
 

@@ -13,15 +13,16 @@ PAGES = (
     ("activity", "Activity"),
     ("settings", "Settings"),
     ("support", "Support"),
+    ("reconcile", "Reconcile"),
 )
 
 # The tenth page's key.
 LAST_KEY = 10
 
 
-def key_of(number: int) -> int:
-    """The digit that opens the n-th page: 1–9, then 0."""
-    return number % LAST_KEY
+def key_of(number: int) -> str:
+    """The digit that opens the n-th page: 1–9, then 0. Empty for those after: there are no more digits."""
+    return str(number % LAST_KEY) if number <= LAST_KEY else ""
 
 
 # Title, page, and what the page is told.
@@ -43,6 +44,7 @@ COMMANDS = (
     ("Set prices and plans…", "settings", "prices"),
     ("Enter Stripe credentials", "settings", "credentials"),
     ("Check the books", "activity", "verify"),
+    ("Reconcile books and Stripe now", "reconcile", "run"),
 )
 
 
@@ -106,9 +108,18 @@ def _support() -> Page:
     return SupportPage()
 
 
+def _reconcile() -> Page:
+    from bioql_console.ui.pages.reconcile import ReconcilePage
+
+    return ReconcilePage()
+
+
 _MAKERS = {
     maker.__name__.strip("_"): maker
-    for maker in (_overview, _users, _balances, _payments, _meter, _webhooks, _server, _activity, _settings, _support)
+    for maker in (
+        *(_overview, _users, _balances, _payments, _meter, _webhooks, _server, _activity, _settings, _support),
+        _reconcile,
+    )
 }
 
 

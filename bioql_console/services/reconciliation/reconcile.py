@@ -4,10 +4,13 @@ import threading
 import time
 from collections.abc import Callable
 
+from bioql_console.domain.activity import Activity
 from bioql_console.domain.ageing import DAY_MS
 from bioql_console.domain.difference_kinds import Kind
+from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.money import MICROS_PER_CENT
+from bioql_console.domain.paging import ActivityQuery
 from bioql_console.domain.reconciliation import (
     DEFAULT_MS,
     CustomerTotal,
@@ -29,6 +32,11 @@ from bioql_console.services.reconciliation.twice import check_paid_twice
 from bioql_console.services.stripe_access import StripeAccess
 
 STEPS = 12
+RECONCILED = "reconciled books and Stripe"
+# Several answers of Stripe's at a time; its limit is a hundred a second.
+LANES = 4
+# The sandbox delivers at once and its meter counts at once.
+SANDBOX_GRACE_MS = 1_000
 SHOWN_CUSTOMERS = 500
 
 
@@ -74,8 +82,12 @@ class Reconciliation:
         period: Period | None = None,
         progress: Progress = lambda _done, _steps, _words: None,
         cancelled: Callable[[], bool] = lambda: False,
+        operator: str = "",
     ) -> Reconciled:
         """Compare everything in a period.
+
+        Args:
+            operator: Who did it, for the activity trail; nothing is recorded without one.
 
         Raises:
             OperatorError: `stripe.*`, `db.*`, `reconcile.cancelled`, `reconcile.running`.
@@ -86,9 +98,25 @@ class Reconciliation:
             )
         try:
             self.last = self._run(period or self.default_period(), Watch(STEPS, progress, cancelled))
+            if operator:
+                self._record(self.last, operator)
             return self.last
         finally:
             self._running.release()
+
+    def _record(self, found: Reconciled, operator: str) -> None:
+        days = f"UTC days from {utc_day(found.period.from_ms)}"
+        number = sum(found.counts.values())
+        after = "Books and Stripe say the same" if found.ok else f"{number:,} differences"
+        with self._store.write() as work:
+            work.activity.record(operator, RECONCILED, found.account, before=days, after=after)
+            work.commit()
+
+    def last_recorded(self) -> Activity | None:
+        """The newest reconciliation in the activity trail, whoever did it."""
+        with self._store.read() as work:
+            found = work.activity.page(ActivityQuery(text=RECONCILED), None, 1)
+        return found.rows[0] if found.rows else None
 
     def _run(self, period: Period, watch: Watch) -> Reconciled:
         began_ns, gateway = time.monotonic_ns(), self._stripe.gateway()
@@ -132,6 +160,16 @@ class Reconciliation:
             accepted=tuple(let_stand),
             on_its_way=tuple(run.on_its_way),
         )
+
+
+def reconciliation_of(
+    environment: Environment, store: Store, stripe: StripeAccess, open_scratch: OpenScratch, now_ms: Callable[[], int]
+) -> Reconciliation:
+    """The reconciliation of an environment."""
+    if environment is Environment.SANDBOX:
+        grace = {"grace_ms": SANDBOX_GRACE_MS, "meter_grace_ms": SANDBOX_GRACE_MS}
+        return Reconciliation(store, stripe, open_scratch, now_ms, lanes=LANES, **grace)
+    return Reconciliation(store, stripe, open_scratch, now_ms, lanes=LANES)
 
 
 def _days(run: Run) -> tuple[DayTotal, ...]:
