@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from bioql_console.gui import start_options
 from bioql_console.gui_options import GuiOptions
@@ -247,23 +246,9 @@ class Album:
         await self._picture("refunds")
 
     async def _reconcile(self) -> None:
-        """Somebody changed things at Stripe by hand; the books beside it, and what mends it."""
-        from bioql_console.demo_data import meddle_at_stripe
+        from bioql_console.shots_reconcile import take_reconciliation
 
-        await self.console.workers.stripe.run(meddle_at_stripe, self.console.stripe.gateway())
-        meddled_ms = self.console.now_ms()
-        await self.hand.open_page("reconcile")
-        page: Any = self.window.page("reconcile")
-        await self._picture("reconcile-at-first")
-        await self.hand.until(lambda: self.console.now_ms() > meddled_ms + 2_000, "nothing of it may be on its way")
-        await self.hand.click(page.run)
-        await self.hand.until(lambda: page.table.model().rowCount() > 3, "differences are listed", 60)
-        await self.hand.choose_row(page.table)
-        await self._picture("reconcile")
-        await self.hand.click(page.panel.repair)
-        await self._dialog_picture("repair-difference")
-        page.tabs.setCurrentIndex(1)
-        await self._picture("reconcile-days")
+        await take_reconciliation(self)
 
     async def _palette(self) -> None:
         await self.hand.open_page("overview")
