@@ -7,7 +7,7 @@ SECRET = re.compile(r"webhook signing secret is (whsec_[A-Za-z0-9]+)")
 ANSWERED = re.compile(r"<--\s+\[(\d{3})\]")
 # It tells that its connection is gone, and back, in its debug lines only. Those hold whole events: none is kept.
 DEBUG = "level=debug"
-DISCONNECTED = re.compile(r'msg="(?:Resetting the connection|Failed to connect)|[Rr]econnecting')
+DISCONNECTED = re.compile(r'msg="(?:Disconnected from|Resetting the connection|Failed to connect)|[Rr]econnecting')
 CONNECTED = 'msg="Connected!"'
 UNANSWERED = "Failed to POST"
 REFUSED_KEY, NOT_PERMITTED = "status=401", "status=403"
