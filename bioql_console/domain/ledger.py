@@ -207,6 +207,33 @@ def refund_fact(source_id: str, user_id: int, micros: int, at_ms: int, memo: str
     return Fact(EntryKind.REFUND, "charge", source_id, user_id, micros, Account.STRIPE_CLEARING, at_ms, memo)
 
 
+def failed_refund_fact(source_id: str, user_id: int, micros: int, at_ms: int, memo: str) -> Fact:
+    """A refund came back to us, since the bank could not take it: it is as if it had not been made."""
+    return Fact(EntryKind.REVERSAL, "charge", source_id, user_id, -micros, Account.STRIPE_CLEARING, at_ms, memo)
+
+
+def dispute_hold(dispute: str, micros: int, at_ms: int, memo: str) -> JournalEntry:
+    """A bank took a payment back until it has decided: held apart, the user does not owe it meanwhile."""
+    held = (Posting(Account.DISPUTES, micros), Posting(Account.STRIPE_CLEARING, -micros))
+    return JournalEntry(EntryKind.DISPUTE_HOLD, "dispute", dispute, at_ms, held, memo=memo)
+
+
+def dispute_won(dispute: str, micros: int, at_ms: int, memo: str) -> JournalEntry:
+    """The bank gave back what it held."""
+    back = (Posting(Account.STRIPE_CLEARING, micros), Posting(Account.DISPUTES, -micros))
+    return JournalEntry(EntryKind.DISPUTE_RELEASE, "dispute", dispute, at_ms, back, memo=memo)
+
+
+def dispute_lost_fact(dispute: str, user_id: int, micros: int, at_ms: int, memo: str) -> Fact:
+    """The bank keeps what it held: the user owes it again."""
+    return Fact(EntryKind.DISPUTE_RELEASE, "dispute", dispute, user_id, micros, Account.DISPUTES, at_ms, memo)
+
+
+def dispute_reinstated_fact(dispute: str, user_id: int, micros: int, at_ms: int, memo: str) -> Fact:
+    """A bank gave back what was lost already: it counts as paid after all."""
+    return Fact(EntryKind.REVERSAL, "dispute", dispute, user_id, -micros, Account.STRIPE_CLEARING, at_ms, memo)
+
+
 def welcome_credit_fact(user_id: int, micros: int, at_ms: int) -> Fact:
     return Fact(
         EntryKind.WELCOME_CREDIT, "user", str(user_id), user_id, -micros, Account.PROMOTIONS, at_ms, "Welcome credit"

@@ -70,6 +70,19 @@ class CheckoutQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class MoneyBackQuery:
+    """What lists of refunds and disputes ask for: of these kinds (values of MoneyBackKind), all when empty.
+
+    Args:
+        undecided: Only what a bank or Stripe has not decided yet.
+    """
+
+    text: str = ""
+    kinds: tuple[str, ...] = ()
+    undecided: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class InvoiceQuery:
     """What lists of invoices ask for: in these states (values of InvoiceState), all when empty."""
 

@@ -4,15 +4,24 @@ import threading
 import uuid
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from bioql_console.domain.checkout import CheckoutLink, CheckoutState, chargeable_cents
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
-from bioql_console.domain.money import MICROS_PER_CENT, plain_dollars
+from bioql_console.domain.money import MICROS_PER_CENT, cents_half_up, plain_dollars
 from bioql_console.services.changes import Change, Changes
 from bioql_console.services.ports import Store
 from bioql_console.services.stripe_access import StripeAccess
 from bioql_console.services.stripe_types import CheckoutRequest, CheckoutSession
+
+# How often to try again when another console is faster.
+CLAIMS = 3
+# Longer than any call to Stripe takes, its repeats included.
+LONGEST_CALL_MS = 3 * 60_000
+# Stripe's pages live a day at most.
+LONGEST_OPEN_MS = 25 * 3_600_000
+CLOCKS_APART_MS = 3_600_000
 
 
 class NoCustomer(Exception):
@@ -20,6 +29,19 @@ class NoCustomer(Exception):
 
     def __init__(self) -> None:
         super().__init__("No Stripe customer ID found")
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What came of asking Stripe.
+
+    Args:
+        changed: Links that stand otherwise now.
+        paid: Links that were paid, though no event told so yet.
+    """
+
+    changed: int = 0
+    paid: int = 0
 
 
 class CheckoutLinks:
@@ -40,16 +62,30 @@ class CheckoutLinks:
     ) -> CheckoutLink:
         """A link for what the user owes, or for less; an earlier open link is closed first.
 
+        Should another console make one at the same moment, the database lets one of them through.
+
         Raises:
             AmountRefused: nothing, too much or too little to charge.
             NoCustomer: the user has no Stripe customer.
-            OperatorError: `stripe.*`, `checkout.paying`, `user.unknown`.
+            OperatorError: `stripe.*`, `checkout.paying`, `checkout.busy`, `user.unknown`.
         """
         with self._locks[user_id]:  # a double click makes one link after the other, never two at once
+            link, customer = self._claim(user_id, asked_micros, operator)
+            session = self._ask_stripe(link, customer, success_url, cancel_url)
+            opened = self._store_session(link.reference, session)
+            if opened.state is not CheckoutState.OPEN:
+                opened = self._give_way(opened)
+        self._changes.publish(Change("checkouts", user_id))
+        return opened
+
+    def _claim(self, user_id: int, asked_micros: int | None, operator: str) -> tuple[CheckoutLink, str]:
+        """Store the link before Stripe is asked for it, as the only open one of its balance."""
+        for _ in range(CLAIMS):
             link, customer = self._plan(user_id, asked_micros, operator)
-            self._close_earlier(user_id)
+            self.close_earlier(user_id)
             with self._store.write() as work:
-                work.checkouts.add(link)
+                if not work.checkouts.add(link):
+                    continue
                 work.activity.record(
                     operator,
                     "made Checkout link",
@@ -57,10 +93,18 @@ class CheckoutLinks:
                     after=plain_dollars(link.amount_cents * MICROS_PER_CENT),
                 )
                 work.commit()
-            session = self._ask_stripe(link, customer, success_url, cancel_url)
-            opened = self._store_session(link.reference, session)
-        self._changes.publish(Change("checkouts", user_id))
-        return opened
+            return link, customer
+        raise _busy(link)
+
+    def _give_way(self, link: CheckoutLink) -> CheckoutLink:
+        """Another console made a newer link while Stripe was answering: ours is closed, theirs is used."""
+        self._close(link)
+        with self._store.read() as work:
+            others = work.checkouts.unfinished(link.user_id)
+        theirs = next((other for other in others if other.url and other.amount_cents == link.amount_cents), None)
+        if theirs is None:
+            raise _busy(link)
+        return theirs
 
     def _plan(self, user_id: int, asked_micros: int | None, operator: str) -> tuple[CheckoutLink, str]:
         with self._store.read() as work:
@@ -80,6 +124,7 @@ class CheckoutLinks:
             created_ms=self._now_ms(),
             operator=operator,
             user_name=user.name,
+            part=cents < cents_half_up(user.balance.owed_micros) - on_its_way,
         )
         return link, user.stripe_customer_id
 
@@ -107,31 +152,56 @@ class CheckoutLinks:
         assert link is not None
         return link
 
-    def _close_earlier(self, user_id: int) -> None:
-        """One open link per balance: two could both be paid."""
+    def close_earlier(self, user_id: int) -> None:
+        """One open link per balance: two could both be paid.
+
+        Raises:
+            OperatorError: `stripe.*`, `checkout.paying`.
+        """
         with self._store.read() as work:
             earlier = work.checkouts.unfinished(user_id)
         for link in earlier:
-            if link.session_id:
-                self._close(link)
-            else:
-                self._set_state(link.reference, CheckoutState.EXPIRED)
+            self._close(link)
 
     def _close(self, link: CheckoutLink) -> None:
         gateway = self._stripe.gateway()
+        session_id = link.session_id
+        if not session_id:
+            # Nobody has its address: its maker's answer was lost, or is on its way and will find it closed.
+            lost = self.find(link)
+            if lost is None:
+                self._set_state(link.reference, CheckoutState.EXPIRED)
+                return
+            session_id = lost.id
         try:
-            session = gateway.expire_checkout(link.session_id)
+            session = gateway.expire_checkout(session_id)
         except OperatorError as error:
+            if error.code == "stripe.not_found":
+                self._set_state(link.reference, CheckoutState.EXPIRED)
+                return
             if error.code != "stripe.refused":
                 raise
-            session = gateway.retrieve_checkout(link.session_id)
+            session = gateway.retrieve_checkout(session_id)
         if session.status == "complete":
             raise OperatorError(
                 f"{link.user_name or 'The user'} has just paid an earlier link; the payment is on its way.",
                 fix="Wait for its webhook; it arrives within seconds.",
                 code="checkout.paying",
             )
-        self._set_state(link.reference, CheckoutState.EXPIRED)
+        self._set_state(link.reference, CheckoutState.EXPIRED, session_id)
+
+    def find(self, link: CheckoutLink) -> CheckoutSession | None:
+        """The session that Stripe made of a link whose answer never came.
+
+        Raises:
+            OperatorError: `stripe.*`.
+        """
+        with self._store.read() as work:
+            user = work.users.get(link.user_id)
+        if user is None or user.stripe_customer_id is None:
+            return None
+        since_ms = link.created_ms - CLOCKS_APART_MS
+        return self._stripe.gateway().find_checkout(user.stripe_customer_id, link.reference, since_ms)
 
     def expire(self, reference: str, operator: str) -> None:
         """Close an open link.
@@ -143,41 +213,78 @@ class CheckoutLinks:
             link = work.checkouts.by_reference(reference)
         if link is None:
             raise OperatorError("There is no such link.", fix="Reload the page.", code="checkout.unknown")
-        if link.session_id:
-            self._close(link)
-        else:
-            self._set_state(reference, CheckoutState.EXPIRED)
+        self._close(link)
         with self._store.write() as work:
             work.activity.record(operator, "closed Checkout link", f"user {link.user_id}", before=link.session_id)
             work.commit()
         self._changes.publish(Change("checkouts", link.user_id))
 
-    def recover(self) -> int:
-        """Look up how open links stand at Stripe, e.g. after a crash or downtime. Returns how many changed.
+    def recover(self, *, lost_only: bool = False) -> Recovered:
+        """Look up how links stand at Stripe, e.g. after a crash or downtime.
 
         Money is never counted here: only events do that.
+
+        Args:
+            lost_only: Only links of which Stripe's answer was lost.
+
+        Raises:
+            OperatorError: `stripe.*`.
         """
+        now_ms = self._now_ms()
         with self._store.read() as work:
             unfinished = work.checkouts.unfinished()
-        changed = 0
-        for link in unfinished:
-            state = self._state_at_stripe(link)
-            if state is not link.state:
-                self._set_state(link.reference, state)
-                changed += 1
-        return changed
+            given_up = work.checkouts.without_session(now_ms - LONGEST_OPEN_MS)
+        changed, paid = 0, 0
+        for link in [*given_up, *unfinished]:
+            if not link.session_id:
+                changed += self._find_again(link, now_ms)
+            elif not lost_only:
+                status = self._status(link)
+                changed += status == "expired"
+                paid += status == "complete"
+        return Recovered(changed, paid)
 
-    def _state_at_stripe(self, link: CheckoutLink) -> CheckoutState:
-        if not link.session_id:
-            # Its event, should the session exist, names our reference and is applied all the same.
-            return CheckoutState.EXPIRED
-        session = self._stripe.gateway().retrieve_checkout(link.session_id)
-        if session.status == "expired":
-            return CheckoutState.EXPIRED
-        return CheckoutState.PROCESSING if session.status == "complete" else link.state
+    def _find_again(self, link: CheckoutLink, now_ms: int) -> bool:
+        """Keep what Stripe made of a link whose answer was lost, or close it when a newer link took its place."""
+        session = self.find(link)
+        if session is None:
+            # Stripe never made it, unless somebody is asking right now.
+            if link.state is CheckoutState.EXPIRED or now_ms - link.created_ms < LONGEST_CALL_MS:
+                return False
+            self._set_state(link.reference, CheckoutState.EXPIRED)
+        elif link.state is CheckoutState.CREATING:
+            self._store_session(link.reference, session)
+            if session.status == "expired":
+                self._set_state(link.reference, CheckoutState.EXPIRED)
+            self._changes.publish(Change("checkouts", link.user_id))
+        elif session.status == "open":
+            self._close(replace(link, session_id=session.id))
+        else:
+            self._set_state(link.reference, link.state, session.id)
+        return True
 
-    def _set_state(self, reference: str, state: CheckoutState) -> None:
+    def _status(self, link: CheckoutLink) -> str:
+        """What Stripe says of an open link; a closed one is closed here too. Of a paid one its event will tell."""
+        try:
+            status = self._stripe.gateway().retrieve_checkout(link.session_id).status
+        except OperatorError as error:
+            if error.code != "stripe.not_found":
+                raise
+            status = "expired"
+        if status == "expired":
+            self._set_state(link.reference, CheckoutState.EXPIRED)
+        return status
+
+    def _set_state(self, reference: str, state: CheckoutState, session_id: str = "") -> None:
         with self._store.write() as work:
-            work.checkouts.set_state(reference, state)
+            work.checkouts.set_state(reference, state, session_id=session_id)
             work.commit()
         self._changes.publish(Change("checkouts"))
+
+
+def _busy(link: CheckoutLink) -> OperatorError:
+    return OperatorError(
+        f"Another console makes a link for {link.user_name or 'this user'} right now.",
+        fix="Wait a moment; its link is on the Payments page.",
+        code="checkout.busy",
+    )

@@ -6,11 +6,11 @@ Everything happens through the transaction that is passed in, so an outcome and 
 from typing import Any
 
 from bioql_console.domain.checkout import CheckoutLink, CheckoutState
-from bioql_console.domain.ledger import Account, EntryKind, JournalEntry, Posting, payment_fact, refund_fact
+from bioql_console.domain.ledger import payment_fact
 from bioql_console.domain.money import MICROS_PER_CENT, USD, plain_dollars
 from bioql_console.domain.users import User
 from bioql_console.domain.webhooks import EventState, Outcome, ReceivedEvent
-from bioql_console.services import invoice_decisions, subscription_decisions
+from bioql_console.services import invoice_decisions, money_back_decisions, subscription_decisions
 from bioql_console.services.event_content import Decision, Misfit, applied, dollars, text_of
 from bioql_console.services.ports import Work
 from bioql_console.services.settlement import queue_balance, settle_payment
@@ -50,7 +50,11 @@ def _checkout_completed(event: ReceivedEvent, session: dict[str, Any], work: Wor
     payment = text_of(session, "payment_intent")
     if link.state in (CheckoutState.CREATING, CheckoutState.OPEN, CheckoutState.EXPIRED):
         work.checkouts.set_state(
-            link.reference, CheckoutState.PROCESSING, session_id=text_of(session, "id"), payment_intent=payment
+            link.reference,
+            CheckoutState.PROCESSING,
+            session_id=text_of(session, "id"),
+            payment_intent=payment,
+            since_ms=event.created_ms,
         )
         # While the bank takes its days, no invoice may collect the same.
         words = f"Bank payment on its way {payment}"
@@ -99,7 +103,9 @@ def _checkout_failed(event: ReceivedEvent, session: dict[str, Any], work: Work) 
 
 def _checkout_expired(event: ReceivedEvent, session: dict[str, Any], work: Work) -> Outcome:
     link, user = _link_of(session, work)
-    work.checkouts.set_state(link.reference, CheckoutState.EXPIRED, session_id=text_of(session, "id"))
+    # A page that was made again from an expired one may have been paid before this is heard.
+    if link.state in (CheckoutState.CREATING, CheckoutState.OPEN):
+        work.checkouts.set_state(link.reference, CheckoutState.EXPIRED, session_id=text_of(session, "id"))
     return applied("", text_of(session, "id"), user.id)
 
 
@@ -111,98 +117,13 @@ def _link_of(session: dict[str, Any], work: Work) -> tuple[CheckoutLink, User]:
         raise Misfit(f"Customer {customer or '(none)'} is none of our users.")
     link = work.checkouts.by_session(text_of(session, "id"))
     if link is None:
+        # Also of a page that Stripe made again from an expired one: it keeps the reference.
         link = work.checkouts.by_reference(text_of(session, "client_reference_id"))
     if link is None:
         raise Misfit("We did not make this Checkout session.")
     if link.user_id != user.id:
         raise Misfit(f"The link is for user {link.user_id}, but the customer is user {user.id}.")
     return link, user
-
-
-# --- refunds and disputes ---
-
-
-def _charge_refunded(event: ReceivedEvent, charge: dict[str, Any], work: Work) -> Outcome:
-    """`amount_refunded` is cumulative: only what is beyond what we posted already is new, in any order."""
-    payment, refunded = text_of(charge, "payment_intent"), charge.get("amount_refunded")
-    if type(refunded) is not int or refunded < 0 or charge.get("currency") != USD:
-        raise Misfit("The refund has no amount in USD.")
-    user = _payer(payment, work)
-    posted = -work.ledger.posted_micros(EntryKind.REFUND, "charge", f"{payment}:", Account.STRIPE_CLEARING)
-    new_micros = refunded * MICROS_PER_CENT - posted
-    if new_micros <= 0:
-        return applied("This refund had been counted before.", payment, user.id)
-    source = f"{payment}:{refunded}"
-    work.ledger.post(refund_fact(source, user.id, new_micros, event.created_ms, "Refund"))
-    queue_balance(
-        work, user, f"refund-{source}", -(new_micros // MICROS_PER_CENT), event.created_ms, f"Refund of {payment}"
-    )
-    return applied("", payment, user.id, -new_micros)
-
-
-def _dispute_created(event: ReceivedEvent, dispute: dict[str, Any], work: Work) -> Outcome:
-    """The bank took the money back until it has decided: held apart, the user does not owe it meanwhile."""
-    payment, micros = _disputed(dispute)
-    user = _payer(payment, work)
-    held = JournalEntry(
-        EntryKind.DISPUTE_HOLD,
-        "dispute",
-        text_of(dispute, "id"),
-        event.created_ms,
-        (Posting(Account.DISPUTES, micros), Posting(Account.STRIPE_CLEARING, -micros)),
-        memo=f"Dispute of {payment}",
-    )
-    work.ledger.post_entry(held)
-    return applied("The money is held until the bank decides.", payment, user.id, -micros)
-
-
-def _dispute_closed(event: ReceivedEvent, dispute: dict[str, Any], work: Work) -> Outcome:
-    payment, micros = _disputed(dispute)
-    user = _payer(payment, work)
-    status, dispute_id = text_of(dispute, "status"), text_of(dispute, "id")
-    if status not in ("won", "lost"):
-        return applied(f"The dispute ended as {status}; nothing moved.", payment, user.id)
-    _dispute_created(event, dispute, work)  # should its beginning arrive later
-    if status == "won":
-        back = (Posting(Account.STRIPE_CLEARING, micros), Posting(Account.DISPUTES, -micros))
-        entry = JournalEntry(
-            EntryKind.DISPUTE_RELEASE, "dispute", dispute_id, event.created_ms, back, memo=f"Dispute of {payment} won"
-        )
-        work.ledger.post_entry(entry)
-        return applied("Won: the money is back.", payment, user.id, micros)
-    lost = refund_fact(dispute_id, user.id, micros, event.created_ms, f"Dispute of {payment} lost")
-    balance = work.ledger.balance(user.id)
-    owed_again = lost.entry(balance)
-    postings = tuple(
-        Posting(Account.DISPUTES, posting.micros) if posting.account is Account.STRIPE_CLEARING else posting
-        for posting in owed_again.postings
-    )
-    entry = JournalEntry(
-        EntryKind.DISPUTE_RELEASE, "dispute", dispute_id, event.created_ms, postings, memo=owed_again.memo
-    )
-    if work.ledger.post_entry(entry) is not None:
-        cents = -(micros // MICROS_PER_CENT)
-        queue_balance(work, user, f"dispute-{dispute_id}", cents, event.created_ms, f"Dispute of {payment} lost")
-    return applied("Lost: the user owes it again.", payment, user.id, -micros)
-
-
-def _disputed(dispute: dict[str, Any]) -> tuple[str, int]:
-    cents = dispute.get("amount")
-    if type(cents) is not int or cents <= 0 or dispute.get("currency") != USD:
-        raise Misfit("The dispute has no amount in USD.")
-    return text_of(dispute, "payment_intent"), cents * MICROS_PER_CENT
-
-
-def _payer(payment: str, work: Work) -> User:
-    """Who made a payment that we posted, by link or on an invoice."""
-    postings = work.ledger.postings_from("payment_intent", payment)
-    if not postings and (invoice := work.invoices.of_payment(payment)):
-        postings = work.ledger.postings_from("invoice", invoice)
-    payers = {posting.user_id for posting in postings if posting.user_id}
-    user = work.users.get(payers.pop()) if len(payers) == 1 else None
-    if user is None:
-        raise Misfit(f"Payment {payment or '(none)'} is not in our ledger yet.")
-    return user
 
 
 # --- everything else ---
@@ -233,10 +154,8 @@ DECISIONS: dict[str, Decision] = {
     "checkout.session.async_payment_succeeded": _checkout_completed,
     "checkout.session.async_payment_failed": _checkout_failed,
     "checkout.session.expired": _checkout_expired,
-    "charge.refunded": _charge_refunded,
-    "charge.dispute.created": _dispute_created,
-    "charge.dispute.closed": _dispute_closed,
     "customer.deleted": _customer_deleted,
     **invoice_decisions.DECISIONS,
+    **money_back_decisions.DECISIONS,
     **subscription_decisions.DECISIONS,
 }

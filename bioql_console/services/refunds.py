@@ -3,10 +3,11 @@
 from collections.abc import Callable
 
 from bioql_console.domain.errors import OperatorError
-from bioql_console.domain.ledger import Account, EntryKind
 from bioql_console.domain.money import MICROS_PER_CENT, plain_dollars
-from bioql_console.domain.refunds import Refundable, RefundReason
+from bioql_console.domain.refunds import MoneyBackKind, Refundable, RefundReason
 from bioql_console.services.changes import Change, Changes
+from bioql_console.services.money_back_decisions import refunded_micros
+from bioql_console.services.payments import payment_of
 from bioql_console.services.ports import Store, Work
 from bioql_console.services.stripe_access import StripeAccess
 from bioql_console.services.user_admin import UserAdmin
@@ -112,26 +113,19 @@ class Refunds:
 
 
 def _refundable(work: Work, payment: str) -> Refundable:
-    postings = work.ledger.postings_from("payment_intent", payment)
-    paid_for = "Checkout link"
-    if not postings and (invoice_id := work.invoices.of_payment(payment)):
-        postings = work.ledger.postings_from("invoice", invoice_id)
-        invoice = work.invoices.get(invoice_id)
-        paid_for = f"Invoice {invoice.number or invoice.id}" if invoice else "Invoice"
-    payer = next((posting.user_id for posting in postings if posting.user_id), None)
-    user = work.users.get(payer) if payer else None
-    if user is None:
+    paid = payment_of(work, payment)
+    if paid is None:
         raise _unknown(payment)
-    paid = sum(posting.micros for posting in postings if posting.account is Account.STRIPE_CLEARING)
-    clearing = Account.STRIPE_CLEARING
-    refunded = -work.ledger.posted_micros(EntryKind.REFUND, "charge", f"{payment}:", clearing)
+    disputes = tuple(work.money_back.of_payment(payment, MoneyBackKind.DISPUTE))
     return Refundable(
-        payment,
-        user,
-        paid_for,
-        paid // MICROS_PER_CENT,
-        refunded // MICROS_PER_CENT,
-        work.ledger.disputed_micros(payment) // MICROS_PER_CENT,
+        payment_intent=payment,
+        user=paid.user,
+        paid_for=paid.paid_for,
+        paid_cents=paid.cents,
+        refunded_cents=refunded_micros(work, payment) // MICROS_PER_CENT,
+        held_cents=work.money_back.held_micros(payment) // MICROS_PER_CENT,
+        lost_cents=sum(each.cents for each in disputes if each.is_lost),
+        disputes=disputes,
     )
 
 

@@ -33,12 +33,14 @@ def settle_payment(work: Work, user: User, key: str, cents: int, at_ms: int, wor
             queue_credit_note(work, user, f"{key}:{invoice.id}", invoice.id, part, at_ms, words)
         left -= part
     queue_balance(work, user, key, left, at_ms, words)
+    close_excessive_links(work, user, at_ms)
 
 
 def mirror(work: Work, user: User, key: str, owes_micros: int, at_ms: int, words: str) -> None:
     """Tell Stripe of money that only our books know, for a subscribed user: positive when more is owed."""
     cents = cents_half_up(abs(owes_micros))
     if not user.stripe_subscription_id:
+        close_excessive_links(work, user, at_ms)
         return
     if owes_micros > 0:
         queue_balance(work, user, key, -cents, at_ms, words)
@@ -68,8 +70,9 @@ def trim_invoices(work: Work, user: User, at_ms: int) -> None:
 
 
 def close_excessive_links(work: Work, user: User, at_ms: int) -> None:
-    """Close links that ask for more than is owed by now, before somebody pays what an invoice collected."""
-    owed_cents = cents_half_up(work.ledger.balance(user.id).owed_micros)
+    """Close links that ask for more than is owed by now, before somebody pays what came in another way."""
+    on_its_way = work.checkouts.processing_cents(user.id)
+    owed_cents = cents_half_up(work.ledger.balance(user.id).owed_micros) - on_its_way
     for link in work.checkouts.unfinished(user.id):
         if link.session_id and link.amount_cents > owed_cents:
             key = f"close-{link.session_id}"

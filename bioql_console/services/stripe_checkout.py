@@ -37,14 +37,17 @@ class CheckoutCalls(StripeCalls):
         """Close an open page. Stripe refuses (`stripe.refused`) when it is paid or expired already."""
         return self._session(self.v1.checkout.sessions.expire, session_id)
 
-    def list_checkouts(self, customer: str) -> Iterator[CheckoutSession]:
+    def list_checkouts(self, customer: str, since_ms: int = 0) -> Iterator[CheckoutSession]:
         """A customer's sessions, newest first."""
-        found = self.ask_all(self.v1.checkout.sessions.list, {"customer": customer, "limit": PAGE})
+        params: dict[str, object] = {"customer": customer, "limit": PAGE}
+        if since_ms:
+            params["created"] = {"gte": since_ms // 1000}
+        found = self.ask_all(self.v1.checkout.sessions.list, params)
         return (self.read(stripe_types.checkout_session, one) for one in found)
 
-    def find_checkout(self, customer: str, reference: str) -> CheckoutSession | None:
+    def find_checkout(self, customer: str, reference: str, since_ms: int = 0) -> CheckoutSession | None:
         """The customer's session with this reference, if Stripe has one."""
-        return next((one for one in self.list_checkouts(customer) if one.reference == reference), None)
+        return next((one for one in self.list_checkouts(customer, since_ms) if one.reference == reference), None)
 
     def _session(self, call: Callable[..., Any], *args: object) -> CheckoutSession:
         return self.read(stripe_types.checkout_session, self.ask(call, *args))

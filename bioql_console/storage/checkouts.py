@@ -5,9 +5,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, update
 
 from bioql_console.domain.checkout import CheckoutLink, CheckoutState
+from bioql_console.domain.money import cents_half_up
 from bioql_console.domain.paging import CheckoutQuery, Cursor, Page
-from bioql_console.storage.statements import like_literal, search_term
-from bioql_console.storage.tables import checkouts, users
+from bioql_console.storage.statements import insert, like_literal, search_term
+from bioql_console.storage.tables import ONE_OPEN_LINK, balances, checkouts, users
 
 
 class Checkouts:
@@ -16,10 +17,15 @@ class Checkouts:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def add(self, link: CheckoutLink) -> None:
-        """Store a link before Stripe is asked for it, so that a crash leaves a trace to finish."""
-        self._connection.execute(
-            checkouts.insert().values(
+    def add(self, link: CheckoutLink) -> bool:
+        """Store a link before Stripe is asked for it, so that a crash leaves a trace to finish.
+
+        Returns:
+            False if the user has an open link; nothing is stored then.
+        """
+        stored = (
+            insert(self._connection, checkouts)
+            .values(
                 reference=link.reference,
                 user_id=link.user_id,
                 amount_cents=link.amount_cents,
@@ -27,8 +33,12 @@ class Checkouts:
                 state=link.state.value,
                 created_ms=link.created_ms,
                 operator=link.operator,
+                part=link.part,
             )
+            .on_conflict_do_nothing(index_elements=["user_id"], index_where=ONE_OPEN_LINK)
+            .returning(checkouts.c.id)
         )
+        return self._connection.execute(stored).scalar() is not None
 
     def opened(self, reference: str, session_id: str, url: str, expires_ms: int) -> None:
         """Stripe answered. An event may have been faster; its state stays, and a closed link gets no address."""
@@ -47,10 +57,22 @@ class Checkouts:
         )
 
     def set_state(
-        self, reference: str, state: CheckoutState, *, session_id: str = "", payment_intent: str = ""
+        self,
+        reference: str,
+        state: CheckoutState,
+        *,
+        session_id: str = "",
+        payment_intent: str = "",
+        since_ms: int | None = None,
     ) -> None:
-        """Follow Stripe. A paid link stays paid, whatever arrives late."""
+        """Follow Stripe. A paid link stays paid, whatever arrives late.
+
+        Args:
+            since_ms: When a bank was asked to pay.
+        """
         values: dict[str, object] = {"state": state.value}
+        if since_ms is not None:
+            values["since_ms"] = since_ms
         if session_id:
             values["session_id"] = session_id
         if payment_intent:
@@ -79,6 +101,15 @@ class Checkouts:
         statement = _select().where(checkouts.c.state.in_(states)).order_by(checkouts.c.id.desc())
         if user_id is not None:
             statement = statement.where(checkouts.c.user_id == user_id)
+        return [_link(row) for row in self._connection.execute(statement)]
+
+    def without_session(self, since_ms: int) -> list[CheckoutLink]:
+        """Links that were given up before Stripe answered, made since then."""
+        statement = _select().where(
+            checkouts.c.state == CheckoutState.EXPIRED.value,
+            checkouts.c.session_id.is_(None),
+            checkouts.c.created_ms >= since_ms,
+        )
         return [_link(row) for row in self._connection.execute(statement)]
 
     def processing_cents(self, user_id: int) -> int:
@@ -113,7 +144,24 @@ class Checkouts:
 
 
 def _select() -> Any:
-    return select(checkouts, users.c.name.label("user_name")).join(users, users.c.id == checkouts.c.user_id)
+    """Links with their users' names and what is owed right now."""
+    other = checkouts.alias("other")
+    on_its_way = (
+        select(func.coalesce(func.sum(other.c.amount_cents), 0))
+        .where(other.c.user_id == checkouts.c.user_id, other.c.state == CheckoutState.PROCESSING.value)
+        .correlate(checkouts)
+        .scalar_subquery()
+    )
+    return (
+        select(
+            checkouts,
+            users.c.name.label("user_name"),
+            func.coalesce(balances.c.receivable_micros, 0).label("owed_micros"),
+            on_its_way.label("on_its_way_cents"),
+        )
+        .join(users, users.c.id == checkouts.c.user_id)
+        .outerjoin(balances, balances.c.user_id == checkouts.c.user_id)
+    )
 
 
 def _link(row: Row[tuple[object, ...]]) -> CheckoutLink:
@@ -131,4 +179,7 @@ def _link(row: Row[tuple[object, ...]]) -> CheckoutLink:
         payment_intent=values["payment_intent"],
         operator=values["operator"],
         user_name=values["user_name"],
+        part=bool(values["part"]),
+        since_ms=values["since_ms"],
+        due_cents=cents_half_up(values["owed_micros"]) - int(values["on_its_way_cents"]),
     )

@@ -57,6 +57,15 @@ class Inbox:
         )
         return self._connection.execute(found.limit(1)).scalar() is not None
 
+    def was_turned_down(self, payment_intent: str) -> bool:
+        """Whether an operator gave a payment back instead of counting it: its event was then settled as ignored."""
+        found = select(inbox.c.event_id).where(
+            inbox.c.object_id == payment_intent,
+            inbox.c.type.startswith("checkout.session.", autoescape=True),
+            inbox.c.state == EventState.IGNORED.value,
+        )
+        return self._connection.execute(found.limit(1)).scalar() is not None
+
     def settle(self, event_id: str, outcome: Outcome, at_ms: int) -> bool:
         """Record what an event came to. False if another worker was faster."""
         changed = self._connection.execute(

@@ -145,19 +145,6 @@ class Ledger:
         )
         return [Posting(Account(row.account), row.micros, row.user_id) for row in rows]
 
-    def disputed_micros(self, payment_intent: str) -> int:
-        """What banks hold of a payment until its disputes are decided."""
-        # Disputes are rare, and their entries are found by the index on the account.
-        total = (
-            select(func.coalesce(func.sum(postings.c.micros), 0))
-            .join(journal_entries, journal_entries.c.id == postings.c.entry_id)
-            .where(
-                postings.c.account == Account.DISPUTES.value,
-                journal_entries.c.memo.startswith(f"Dispute of {payment_intent}", autoescape=True),
-            )
-        )
-        return int(self._connection.execute(total).scalar_one())
-
     def posted_micros(self, kind: EntryKind, source_type: str, source_prefix: str, account: Account) -> int:
         """Sum already posted to an account by entries of a kind whose source id starts with a prefix.
 

@@ -12,6 +12,7 @@ from bioql_console.storage.imports import Imports
 from bioql_console.storage.inbox import Inbox
 from bioql_console.storage.invoices import Invoices
 from bioql_console.storage.ledger import Ledger
+from bioql_console.storage.money_back import MoneyBacks
 from bioql_console.storage.outbox import Outbox
 from bioql_console.storage.receivables import Receivables
 from bioql_console.storage.reconciliation import LedgerFacts
@@ -35,6 +36,7 @@ class UnitOfWork:
         self.tariff = Tariff(connection)
         self.checkouts = Checkouts(connection)
         self.invoices = Invoices(connection)
+        self.money_back = MoneyBacks(connection)
         self.tickets = Tickets(connection)
         self.refused_keys = RefusedKeys(connection)
         self.inbox = Inbox(connection)

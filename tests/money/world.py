@@ -179,9 +179,11 @@ class World:
         charges = [each for each in self.objects("charge", **equal) if each["paid"]]
         intents = {each["payment_intent"] for each in charges}
         back = [each for each in self.objects("dispute") if each["payment_intent"] in intents]
-        disputed = sum(each["amount"] for each in back if each["status"] != "won")
-        charged = sum(each["amount_captured"] - each["amount_refunded"] for each in charges)
-        return int(charged) - int(disputed)
+        # An inquiry moves no money; what was lost may still be given back.
+        disputed = sum(-moved["amount"] for each in back for moved in each["balance_transactions"])
+        given = [each for each in self.objects("refund") if each["payment_intent"] in intents]
+        refunded = sum(each["amount"] for each in given if each["status"] != "failed")
+        return int(sum(each["amount_captured"] for each in charges) - disputed - refunded)
 
     def stripe_position_cents(self, user: User) -> int:
         """What Stripe would collect of a user in time: metered usage and invoices, less credit."""

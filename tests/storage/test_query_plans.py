@@ -11,7 +11,8 @@ from bioql_console.demo_data import _store
 from bioql_console.domain.checkout import CheckoutLink, CheckoutState
 from bioql_console.domain.ledger import Account, EntryKind
 from bioql_console.domain.outbox import MessageKind
-from bioql_console.domain.paging import ActivityQuery, CheckoutQuery, Cursor, EventQuery, UserQuery
+from bioql_console.domain.paging import ActivityQuery, CheckoutQuery, Cursor, EventQuery, MoneyBackQuery, UserQuery
+from bioql_console.domain.refunds import MoneyBackKind
 from bioql_console.domain.webhooks import EventSource, ReceivedEvent
 from bioql_console.services.demo import demo_users
 from bioql_console.storage.database import Database, sqlite_url
@@ -33,7 +34,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
         for number in range(60):
             made_of = ReceivedEvent(f"evt_{number}", "x", b"{}", NOW, NOW, EventSource.HTTP, False)
             work.inbox.add([made_of])
-            link = CheckoutLink(f"ref{number}", 1, 50, 1, CheckoutState.CREATING, NOW)
+            link = CheckoutLink(f"ref{number}", 1, 50, 1, CheckoutState.EXPIRED, NOW)
             work.checkouts.add(link)
             work.activity.record("ada", "did", f"user {number}")
             work.outbox.add(
@@ -104,6 +105,11 @@ BY_KEY: dict[str, Ask] = {
     "a user's links, next page": lambda work: work.checkouts.page(CheckoutQuery(user_id=1), AFTER, 20),
     "links, next page": lambda work: work.checkouts.page(CheckoutQuery(), AFTER, 20),
     "the trail, next page": lambda work: work.activity.page(ActivityQuery(), AFTER, 20),
+    "a payment's refunds": lambda work: work.money_back.of_payment("pi_1", MoneyBackKind.REFUND),
+    "what a bank holds": lambda work: work.money_back.held_micros("pi_1"),
+    "what was refunded in all": lambda work: work.money_back.total_of("pi_1"),
+    "refunds and disputes, next page": lambda work: work.money_back.page(MoneyBackQuery(), AFTER, 20),
+    "a payment that was turned down": lambda work: work.inbox.was_turned_down("pi_1"),
     "a run": lambda work: work.usage.get("u1"),
     "a user's last runs": lambda work: work.usage.recent(7, 20),
     "a user's runs, next page": lambda work: work.usage.page(7, Cursor(NOW, 50), 20),

@@ -10,6 +10,7 @@ from . import (
     credit_notes,
     customer_balance,
     customers,
+    dispute_life,
     disputes,
     events,
     invoice_items,
@@ -54,6 +55,8 @@ ALL = (
 # What `POST /_sandbox/<name>` does beyond Stripe's own API.
 TROUBLE = {
     "refunds": refunds.refund_by_hand,
-    "disputes": disputes.dispute_by_hand,
+    "refund_fails": refunds.fail_by_hand,
+    "disputes": dispute_life.dispute_by_hand,
+    "dispute_changes": dispute_life.change_by_hand,
     "thresholds": subscription_params.switch_thresholds,
 }

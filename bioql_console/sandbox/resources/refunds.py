@@ -8,6 +8,9 @@ from ..params import EXPAND, PAGE, Choice, Flag, Integer, Metadata, Range, Table
 from ..registry import Resource, Route, listing, retrieve
 from ..work import Work
 
+ARRIVES = "refund_arrives"
+# Days, really; the sandbox's clock can be moved.
+ARRIVES_AFTER_S = 3_600
 CREATE: Table = {
     "amount": Integer(least=1),
     "charge": Text(),
@@ -22,7 +25,7 @@ CREATE: Table = {
 
 
 def _template() -> Json:
-    nothing = ("description", "failure_reason", "reason", "receipt_number", "source_transfer_reversal")
+    nothing = ("description", "reason", "receipt_number", "source_transfer_reversal")
     return dict.fromkeys((*nothing, "transfer_reversal")) | {
         "destination_details": {"card": {"type": "refund", "reference_status": "pending"}, "type": "card"},
         "metadata": {},
@@ -50,13 +53,13 @@ def make(work: Work, given: Json) -> Json:
         StripeError: nothing or not enough is left to give back, or the charge is disputed.
     """
     charge = charge_of(work, given)
-    left = charge["amount"] - charge["amount_refunded"]
+    left = charge["amount"] - charge["amount_refunded"] - charge.get("_lost", 0)
     if not charge["paid"]:
         raise StripeError(f"Charge {charge['id']} was not paid; there is nothing to refund.", param="charge")
-    if not left:
+    if left <= 0:
         message = f"Charge {charge['id']} has already been refunded."
         raise StripeError(message, code="charge_already_refunded")
-    if charge["disputed"] and charge.get("_dispute_lost", True):
+    if charge.get("_held"):
         raise StripeError(f"Charge {charge['id']} has been charged back; cannot refund.", code="charge_disputed")
     amount = given.get("amount") or left
     if amount > left:
@@ -72,12 +75,60 @@ def make(work: Work, given: Json) -> Json:
         metadata=merged_metadata({}, given.get("metadata") or {}),
         payment_intent=charge["payment_intent"],
         reason=given.get("reason"),
+        **_fate(work, charge),
     )
+    if refund["status"] == "pending":
+        refund["pending_reason"] = "processing"
     work.save(refund, "refund.created")
-    given_back = charge["amount_refunded"] + amount
-    whole = given_back == charge["amount"]
-    work.change(charge, "charge.refunded", amount_refunded=given_back, refunded=whole)
+    _count(work, charge, amount, "charge.refunded")
+    if charge["payment_method_details"]["type"] == "us_bank_account":
+        work.schedule(work.now + ARRIVES_AFTER_S, ARRIVES, refund["id"])
     return refund
+
+
+def _fate(work: Work, charge: Json) -> Json:
+    """A bank account is given its money within days, a card at once."""
+    if charge["payment_method_details"]["type"] == "us_bank_account":
+        return {"destination_details": {"type": "us_bank_transfer", "us_bank_transfer": {}}, "status": "pending"}
+    return {}
+
+
+def _count(work: Work, charge: Json, amount: int, event: str) -> None:
+    given_back = charge["amount_refunded"] + amount
+    work.change(charge, event, amount_refunded=given_back, refunded=given_back == charge["amount"])
+
+
+def _told(work: Work, refund: Json, *events: str, **fields: Any) -> Json:
+    """A refund that changed, with all the events by which Stripe says so."""
+    changed = work.change(refund, events[0], **fields)
+    for event in events[1:]:
+        work.emit(event, changed)
+    return changed
+
+
+def arrive(work: Work, refund_id: str) -> None:
+    """Job: the customer's bank took it."""
+    refund = work.find("refund", refund_id)
+    if refund and refund["status"] == "pending":
+        _told(work, refund, "refund.updated", "charge.refund.updated", status="succeeded")
+
+
+def fail_by_hand(work: Work, asked: Json) -> Json:
+    """`POST /_sandbox/refund_fails`: the customer's bank sends a refund back, days later; the money is ours again."""
+    refund = work.require("refund", str(asked.get("refund")), "refund")
+    if refund["status"] in ("failed", "canceled"):
+        raise StripeError(f"The refund {refund['id']} is {refund['status']} already.")
+    charge = work.require("charge", refund["charge"], "charge")
+    failed = _told(
+        work,
+        refund,
+        *("refund.updated", "refund.failed", "charge.refund.updated"),
+        failure_balance_transaction=new_id("txn_"),
+        failure_reason="lost_or_stolen_card",
+        status="failed",
+    )
+    _count(work, charge, -refund["amount"], "charge.updated")
+    return failed
 
 
 def _create(work: Work) -> Json:
@@ -122,4 +173,5 @@ RESOURCE = Resource(
     template=_template,
     lookups=("charge", "payment_intent"),
     expand={"charge": "charge", "payment_intent": "payment_intent"},
+    jobs={ARRIVES: arrive},
 )

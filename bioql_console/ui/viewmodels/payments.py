@@ -90,11 +90,14 @@ class PaymentsViewModel(ViewModel):
         self.workspace.toasted.emit(f"The link of {link.user_name} is closed")
 
     async def renew(self, link: CheckoutLink) -> None:
-        """A new link for everything the user owes now."""
-        made = await open_link(self, link.user_id, link.user_name)
+        """A new link for everything the user owes now, or for the same part."""
+        made = await open_link(self, link.user_id, link.user_name, link.renewal_micros)
         self.workspace.toasted.emit(f"New link for {formats.dollars(made.amount_cents * 10_000)}")
 
     async def recover(self) -> None:
         """Ask Stripe how open links stand."""
-        changed = await self.console.workers.stripe.run(self.console.checkouts.recover)
-        self.workspace.toasted.emit(f"{formats.plural(changed, 'link', 'links')} changed at Stripe")
+        found = await self.console.workers.stripe.run(self.console.checkouts.recover)
+        words = f"{formats.plural(found.changed, 'link', 'links')} changed at Stripe"
+        if found.paid:
+            words += f"; {formats.plural(found.paid, 'payment', 'payments')} on the way"
+        self.workspace.toasted.emit(words)

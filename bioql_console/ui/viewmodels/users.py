@@ -163,8 +163,8 @@ class UsersViewModel(ViewModel):
         self.link_made.emit(await open_link(self, user.id, user.name))
 
 
-async def open_link(model: ViewModel, user_id: int, name: str) -> CheckoutLink:
-    """A Checkout link for everything a user owes.
+async def open_link(model: ViewModel, user_id: int, name: str, asked_micros: int | None = None) -> CheckoutLink:
+    """A Checkout link for everything a user owes, or for a part.
 
     Raises:
         OperatorError: `checkout.no_customer`, `checkout.refused`, `stripe.*`.
@@ -175,6 +175,7 @@ async def open_link(model: ViewModel, user_id: int, name: str) -> CheckoutLink:
     def make() -> CheckoutLink:
         return console.checkouts.open(
             user_id,
+            asked_micros=asked_micros,
             success_url=f"{base}/dashboard.html?payment=success",
             cancel_url=f"{base}/dashboard.html?payment=cancel",
             operator=console.operator,
@@ -189,9 +190,7 @@ async def open_link(model: ViewModel, user_id: int, name: str) -> CheckoutLink:
             code="checkout.no_customer",
         ) from error
     except AmountRefused as error:
-        raise OperatorError(
-            f"{name}: {error}.", fix="Check the balance in the ledger.", code="checkout.refused"
-        ) from error
+        raise OperatorError(f"{name}: {error}.", fix=error.way_out, code="checkout.refused") from error
 
 
 def _filtered(query: UserQuery, on: Set[str]) -> UserQuery:
