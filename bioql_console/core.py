@@ -6,10 +6,12 @@ Neither a window nor a socket is part of it; `serve` and the window put theirs a
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from bioql_console.domain.environment import Environment
+from bioql_console.domain.errors import OperatorError
 from bioql_console.sandbox import Sandbox
 from bioql_console.services.changes import Changes
 from bioql_console.services.checkout_links import CheckoutLinks
@@ -130,12 +132,17 @@ class Core:
         self.inbox_writer = InboxWriter(store, on_commit=self.applier.wake)
         self._stop_sending = threading.Event()
         self._wake_sender = threading.Event()
-        self._sender = threading.Thread(
-            target=self.outbox.run, args=(self._stop_sending, self._wake_sender), name="outbox", daemon=True
-        )
+        self._sender = threading.Thread(target=self._keep_sending, name="outbox", daemon=True)
 
     def _wake_applier(self) -> None:
         self.applier.wake()
+
+    def _keep_sending(self) -> None:
+        """Links whose answer a crash cut off are found again first."""
+        with suppress(OperatorError):  # the Payments page asks again
+            if self.stripe.enabled:
+                self.checkouts.recover(lost_only=True)
+        self.outbox.run(self._stop_sending, self._wake_sender)
 
     def start(self) -> None:
         """Finish what a crash left, then keep applying and sending."""

@@ -241,7 +241,7 @@ class Album:
         await self.console.workers.stripe.run(self.console.sandbox.dispute, payment)
         page.tabs.setCurrentWidget(page.money_back)  # type: ignore[attr-defined]
         table = page.money_back.table  # type: ignore[attr-defined]
-        await self.hand.until(lambda: any(row.object_id for row in table.model().rows), "the dispute is applied")
+        await self.hand.until(lambda: any(row.user_id for row in table.model().rows), "the dispute is applied")
         await self.hand.choose_row(table)
         await self._picture("refunds")
 

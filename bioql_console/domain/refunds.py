@@ -123,6 +123,7 @@ class Refundable:
         paid_for: What it paid, e.g. "Checkout link" or an invoice's number.
         held_cents: What a bank holds because of a dispute.
         lost_cents: What was lost to disputes.
+        failed: How many of its refunds came back.
         disputes: All of its disputes, newest first.
     """
 
@@ -133,6 +134,7 @@ class Refundable:
     refunded_cents: int
     held_cents: int
     lost_cents: int = 0
+    failed: int = 0
     disputes: tuple[MoneyBack, ...] = ()
 
     @property

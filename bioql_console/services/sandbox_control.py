@@ -40,8 +40,20 @@ class SandboxControl:
             body["amount"] = amount_cents
         return self._call("POST", "refunds", body)
 
-    def dispute(self, payment_intent: str) -> dict[str, Any]:
-        return self._call("POST", "disputes", {"payment_intent": payment_intent})
+    def refund_fails(self, refund: str) -> dict[str, Any]:
+        """The customer's bank sends a refund back."""
+        return self._call("POST", "refund_fails", {"refund": refund})
+
+    def dispute(self, payment_intent: str, amount_cents: int | None = None, *, inquiry: bool = False) -> dict[str, Any]:
+        """A bank contests a payment or a part of it, or only asks about it."""
+        body: dict[str, object] = {"payment_intent": payment_intent, "inquiry": inquiry}
+        if amount_cents is not None:
+            body["amount"] = amount_cents
+        return self._call("POST", "disputes", body)
+
+    def dispute_changes(self, dispute: str, to: str) -> dict[str, Any]:
+        """What the bank does next: "escalated", "won", "lost" or "reinstated"."""
+        return self._call("POST", "dispute_changes", {"dispute": dispute, "to": to})
 
     def _call(self, method: str, route: str, body: dict[str, object] | None = None) -> dict[str, Any]:
         import httpx  # takes a moment to import; only the laboratory needs it

@@ -1,9 +1,8 @@
 """Refunds and disputes at Stripe."""
 
-from bioql_console.services.stripe_calls import PAGE, StripeCalls
+from bioql_console.services.stripe_calls import StripeCalls
 
 LONGEST_NOTE = 500
-OPEN_DISPUTES = frozenset(("needs_response", "warning_needs_response", "under_review", "warning_under_review"))
 
 
 class RefundCalls(StripeCalls):
@@ -21,10 +20,10 @@ class RefundCalls(StripeCalls):
         }
         return self.id(self.ask(self.v1.refunds.create, params, {"idempotency_key": idempotency_key}))
 
-    def open_dispute(self, payment_intent: str) -> str | None:
-        """The dispute of a payment that is not decided yet."""
-        found = self.ask_all(self.v1.disputes.list, {"payment_intent": payment_intent, "limit": PAGE})
-        return next((self.id(one) for one in found if one.get("status") in OPEN_DISPUTES), None)
+    def answer_dispute(self, dispute: str, text: str, idempotency_key: str) -> None:
+        """Submit evidence in words to the bank. What was submitted can't be taken back."""
+        params = {"evidence": {"uncategorized_text": text}, "submit": True}
+        self.ask(self.v1.disputes.update, dispute, params, {"idempotency_key": idempotency_key})
 
     def close_dispute(self, dispute: str, idempotency_key: str) -> None:
         """Accept it: the cardholder keeps the money. Can't be taken back."""

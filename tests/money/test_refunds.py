@@ -103,18 +103,20 @@ def test_what_an_invoice_collected_goes_back_too(world: World, refunds: Refunds)
 
 
 def test_a_disputed_payment_is_held_and_can_be_given_up(world: World, refunds: Refunds, ada: User) -> None:
-    world.control("disputes", payment_intent=payment(world))
+    dispute = world.control("disputes", payment_intent=payment(world))["id"]
     world.drain()
     seen = refunds.look(payment(world))
     assert (seen.held_cents, seen.left_cents) == (35_000, 0)
-    with pytest.raises(OperatorError):
+    with pytest.raises(OperatorError, match=r"A bank holds \$350.00"):
         refunds.refund(seen, 100, ASKED, "Why", "ana", forgive=False)
-    refunds.accept_dispute(payment(world), "ana", "The card was stolen")
+    refunds.accept_dispute(dispute, "ana", "The card was stolen")
     world.drain()
     assert refunds.look(payment(world)).held_cents == 0
     assert (world.collected_cents(), world.net_cents(ada.id)) == (0, 35_000)
-    with pytest.raises(OperatorError, match="no open dispute"):
-        refunds.accept_dispute(payment(world), "ana", "Again")
+    with pytest.raises(OperatorError, match="decided, or there is none"):
+        refunds.accept_dispute(dispute, "ana", "Again")
+    with pytest.raises(OperatorError, match="of this payment can be refunded"):
+        refunds.refund(refunds.look(payment(world)), 100, ASKED, "Stripe would refuse", "ana", forgive=False)
     agrees(world, ada)
 
 

@@ -5,12 +5,11 @@ from typing import Any
 
 import httpx
 
-from bioql_console.domain.webhooks import EventSource, ReceivedEvent
+from bioql_console.ui.pages.dispute_dialogs import AcceptDialog, EvidenceDialog
 from bioql_console.ui.pages.refund_dialog import RefundDialog
-from bioql_console.ui.widgets.dialogs import FormDialog, PlanDialog
+from bioql_console.ui.widgets.dialogs import PlanDialog
 from tests.stories.windows import Desk, open_window
 
-NOW_MS = 1_700_000_000_000
 CARD = {"card_number": "4242424242424242", "exp": "12/34", "cvc": "123", "email": "jane@uni.example"}
 
 
@@ -55,66 +54,84 @@ async def test_a_part_is_refunded_and_owed_again(data_dir: Path) -> None:
         await desk.hand.click(dialog.accept_button)
         page.tabs.setCurrentWidget(page.money_back)
         rows = page.money_back.table.model()
-        refunded = ["Refund", "−$50.00"]
-        await desk.hand.until(lambda: [rows.index(0, n).data() for n in (1, 3)] == refunded, "it is listed")
+        refunded = ["Refund", "$50.00", "refunded"]
+        await desk.hand.until(lambda: [rows.index(0, n).data() for n in (1, 3, 4)] == refunded, "it is listed")
         await desk.hand.open_page("users")
         await desk.hand.until(lambda: panel.owed.text() == "$50.00", "it is owed again")
 
 
+def shown(view: Any) -> list[str]:
+    """What the first row says: what it is, how much, how it stands."""
+    rows = view.table.model()
+    return [rows.index(0, column).data() for column in (1, 3, 4)] if rows.rowCount() else []
+
+
+async def disputed(desk: Desk, **how: Any) -> tuple[Any, str]:
+    """Jane paid by link, and her bank contests it; answers the view in front and the dispute."""
+    await jane_pays(desk)
+    page = await paid_link(desk)
+    payment = page.table.current_row().payment_intent
+    made = await desk.console.workers.stripe.run(lambda: desk.console.sandbox.dispute(payment, **how))
+    page.tabs.setCurrentWidget(page.money_back)
+    await desk.hand.until(lambda: page.money_back.table.model().rowCount() == 1, "the dispute is listed")
+    return page, str(made["id"])
+
+
 async def test_a_dispute_is_seen_and_accepted(data_dir: Path) -> None:
     async with open_window(data_dir, users=1) as desk:
-        await jane_pays(desk)
-        page = await paid_link(desk)
-        payment = page.table.current_row().payment_intent
-        await desk.console.workers.stripe.run(desk.console.sandbox.dispute, payment)
-        page.tabs.setCurrentWidget(page.money_back)
+        page, _ = await disputed(desk)
         view = page.money_back
-        rows = view.table.model()
-
-        def opened() -> list[int]:
-            """A row is listed when its event is heard; its amount stands there once the event was applied."""
-            listed = range(rows.rowCount())
-            return [n for n in listed if rows.index(n, 1).data() == "Dispute opened" and rows.index(n, 3).data()]
-
-        await desk.hand.until(opened, "the dispute is listed")
+        await desk.hand.until(lambda: shown(view) == ["Dispute", "$350.00", "held"], "the money is held")
+        assert "6 days" in view.table.model().index(0, 5).data(), "it says until when it can be answered"
         page.tabs.setCurrentIndex(0)
         await desk.hand.click(page.refund)
         plan = await dialog_of(desk, PlanDialog)
         assert "Nothing is left" in plan.windowTitle()
         plan.reject()
         page.tabs.setCurrentWidget(view)
-        await desk.hand.choose_row(view.table, opened()[0])
+        await desk.hand.choose_row(view.table)
         await desk.hand.until(view.accept.isEnabled, "it can be accepted")
         await desk.hand.click(view.accept)
-        dialog = await dialog_of(desk, FormDialog)
-        await desk.hand.write(dialog._checked[0][1], "The card was stolen")
+        dialog = await dialog_of(desk, AcceptDialog)
+        await desk.hand.write(dialog.reason, "The card was stolen")
         await desk.hand.click(dialog.accept_button)
-        listed = lambda: sorted(rows.index(n, 1).data() for n in range(rows.rowCount()))  # noqa: E731
-        # What Stripe tells of the same dispute besides, such as that its money was withdrawn, would only repeat it.
-        await desk.hand.until(lambda: listed() == ["Dispute decided", "Dispute opened"], "it is decided")
-        await desk.hand.choose_row(view.table, opened()[0])
-        await desk.hand.until(view.accept.isEnabled, "its row can still be asked about")
-        await desk.hand.click(view.accept)
-        plan = await dialog_of(desk, PlanDialog)
-        assert "Nothing is held by the bank" in plan.windowTitle()
-        plan.reject()
+        # What Stripe tells of the same dispute besides, such as that its money was withdrawn, adds no row.
+        await desk.hand.until(lambda: shown(view) == ["Dispute", "$350.00", "lost"], "it is decided")
+        await desk.hand.until(lambda: not view.accept.isEnabled(), "there is nothing left to accept")
+        assert view.table.model().rowCount() == 1
         panel = await desk.show_jane()
         await desk.hand.until(lambda: panel.owed.text() == "$350.00", "it is owed again")
 
 
-async def test_a_dispute_that_is_only_heard_can_not_be_accepted_yet(data_dir: Path) -> None:
+async def test_an_inquiry_is_answered_with_evidence(data_dir: Path) -> None:
     async with open_window(data_dir, users=1) as desk:
-        heard = ReceivedEvent("evt_1", "charge.dispute.created", b"{}", NOW_MS, NOW_MS, EventSource.HTTP, False)
-        # Nobody wakes the applier, so that it stays as it is between the acknowledgement and its application.
-        with desk.console.store.write() as work:
-            work.inbox.add([heard])
-            work.commit()
-        await desk.hand.open_page("payments")
-        page = desk.page("payments")
+        page, inquiry = await disputed(desk, inquiry=True)
+        view = page.money_back
+        await desk.hand.until(lambda: shown(view) == ["Inquiry", "$350.00", "asks"], "the bank asks")
+        await desk.hand.choose_row(view.table)
+        await desk.hand.until(view.answer.isEnabled, "it can be answered")
+        assert not view.accept.isEnabled(), "nothing was taken that could be given up"
+        await desk.hand.click(view.answer)
+        dialog = await dialog_of(desk, EvidenceDialog)
+        await desk.hand.click(dialog.accept_button)
+        assert dialog.isVisible(), "empty evidence is none"
+        dialog.evidence.setPlainText("Jane ran 350 shots on 3 May.")
+        await desk.hand.click(dialog.accept_button)
+        await desk.hand.until(lambda: shown(view)[2] == "under review", "the bank looks at it")
+        await desk.console.workers.stripe.run(desk.console.sandbox.dispute_changes, inquiry, "won")
+        await desk.hand.until(lambda: shown(view)[2] == "closed", "the bank is content")
+
+
+async def test_a_refund_that_fails_is_seen(data_dir: Path) -> None:
+    async with open_window(data_dir, users=1) as desk:
+        panel = await jane_pays(desk)
+        page = await paid_link(desk)
+        payment = page.table.current_row().payment_intent
+        refund = await desk.console.workers.stripe.run(desk.console.sandbox.refund, payment, 5_000)
         page.tabs.setCurrentWidget(page.money_back)
         view = page.money_back
-        await desk.hand.until(lambda: view.table.model().rowCount() == 1, "it is listed")
-        await desk.hand.choose_row(view.table)
-        await desk.hand.until(view.origin.isEnabled, "it can be looked at")
-        assert not view.accept.isEnabled()
-        assert not view.copy.isEnabled()
+        await desk.hand.until(lambda: shown(view) == ["Refund", "$50.00", "refunded"], "it is refunded")
+        await desk.console.workers.stripe.run(desk.console.sandbox.refund_fails, refund["id"])
+        await desk.hand.until(lambda: shown(view)[2] == "came back", "the bank could not take it")
+        await desk.hand.open_page("users")
+        await desk.hand.until(lambda: panel.owed.text() == "$0.00", "it counts as paid again")

@@ -4,18 +4,20 @@ from collections.abc import Awaitable, Callable
 
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
-from bioql_console.domain.refunds import Refundable
-from bioql_console.domain.webhooks import InboxEvent
+from bioql_console.domain.refunds import UNDECIDED, MoneyBack, MoneyBackKind, Refundable
 from bioql_console.ui import formats
+from bioql_console.ui.pages.dispute_dialogs import AcceptDialog, EvidenceDialog
 from bioql_console.ui.pages.page import toolbar
 from bioql_console.ui.pages.refund_dialog import RefundDialog
 from bioql_console.ui.viewmodels.money_back import MoneyBackViewModel
-from bioql_console.ui.widgets.buttons import CopyButton, button
+from bioql_console.ui.widgets.buttons import Chips, CopyButton, button
 from bioql_console.ui.widgets.cards import EmptyState
-from bioql_console.ui.widgets.dialogs import FormDialog, PlanDialog, required
-from bioql_console.ui.widgets.fields import SearchField, field
+from bioql_console.ui.widgets.dialogs import PlanDialog
+from bioql_console.ui.widgets.fields import SearchField
 from bioql_console.ui.widgets.tables import DataTable
 from bioql_console.ui.workspace import Workspace
+
+CHIPS = (("refund", "Refunds"), ("dispute", "Disputes"), ("undecided", "Not decided yet"))
 
 
 class MoneyBackView(QWidget):
@@ -27,7 +29,8 @@ class MoneyBackView(QWidget):
         column.setContentsMargins(0, 10, 0, 0)
         column.setSpacing(10)
         self.search = SearchField("Customer, pi_…", "Search refunds and disputes")
-        column.addLayout(toolbar(self.search, None))
+        self.chips = Chips(CHIPS)
+        column.addLayout(toolbar(self.search, self.chips, None))
         self.table = DataTable("Refunds and disputes")
         self.none = EmptyState(
             "Nothing went back",
@@ -37,11 +40,12 @@ class MoneyBackView(QWidget):
         self.stack.addWidget(self.table)
         self.stack.addWidget(self.none)
         column.addWidget(self.stack, 1)
+        self.answer = button("Answer with evidence…", lambda: self._model.act(self._answer))
         self.accept = button("Accept dispute…", lambda: self._model.act(self._accept))
         self.user = button("Show customer", self._show_user)
-        self.origin = button("Show event", self._show_event)
+        self.origin = button("Show event", lambda: self._model.act(self._show_event))
         self.copy = CopyButton("Copy payment", lambda: self._payment(), "the payment's id")
-        column.addLayout(toolbar(self.accept, self.user, self.origin, self.copy, None))
+        column.addLayout(toolbar(self.answer, self.accept, self.user, self.origin, self.copy, None))
 
     def attach(self, workspace: Workspace) -> MoneyBackViewModel:
         """Bring it to life; the page shows and closes what is returned."""
@@ -49,8 +53,9 @@ class MoneyBackView(QWidget):
         model = self._model = MoneyBackViewModel(workspace)
         self.table.show_table(model.rows.table)
         self.table.selected.connect(lambda _row: self._enable())
-        self.table.opened.connect(lambda _row: self._show_event())
+        self.table.opened.connect(lambda _row: self._model.act(self._show_event))
         self.search.searched.connect(model.search)
+        self.chips.changed.connect(lambda: model.filter(self.chips.on()))
         self.copy.copied.connect(workspace.toasted)
         model.shown.connect(self._shown)
         model.busy_changed.connect(lambda _busy: self._enable())
@@ -77,19 +82,18 @@ class MoneyBackView(QWidget):
             await self._model.refund(seen, dialog.cents, dialog.chosen, note, forgive=forgive)
 
     async def _accept(self) -> None:
-        seen = await self._model.look(self._payment())
-        if not seen.held_cents:
-            why = "The dispute is decided, or is only a question so far: a refund answers it."
-            await self._tell("Nothing is held by the bank", seen, why)
-            return
-        held = formats.dollars(seen.held_cents * 10_000)
-        note = f"{seen.user.name}'s bank keeps {held}. It is owed again and can't be contested any more."
-        word = self._workspace.console.environment.word
-        dialog = FormDialog(self, "Accept dispute", word, "Accept dispute", note)
-        reason = field("The card was stolen")
-        dialog.add("Reason, for whoever reads the activity trail", reason, required("a reason"))
-        if await dialog.ask():
-            await self._model.accept_dispute(seen.payment_intent, reason.text())
+        dispute = self._row()
+        if dispute is not None:
+            dialog = AcceptDialog(self, self._workspace.console.environment.word, dispute)
+            if await dialog.ask():
+                await self._model.accept_dispute(dispute.id, dialog.reason.text())
+
+    async def _answer(self) -> None:
+        dispute = self._row()
+        if dispute is not None:
+            dialog = EvidenceDialog(self, self._workspace.console.environment.word, dispute)
+            if await dialog.ask():
+                await self._model.answer_dispute(dispute.id, dialog.evidence.toPlainText())
 
     async def _tell(self, title: str, seen: Refundable, why: str) -> None:
         rows = [("Payment", seen.payment_intent), ("Held by the bank", formats.dollars(seen.held_cents * 10_000))]
@@ -99,20 +103,21 @@ class MoneyBackView(QWidget):
         self.stack.setCurrentWidget(self.table if self._model.rows.table.rows else self.none)
         self._enable()
 
-    def _row(self) -> InboxEvent | None:
+    def _row(self) -> MoneyBack | None:
         row = self.table.current_row()
-        return row if isinstance(row, InboxEvent) else None
+        return row if isinstance(row, MoneyBack) else None
 
     def _payment(self) -> str:
-        """Empty until the event was applied, and of an event that is about no payment of ours."""
         row = self._row()
-        return row.object_id if row and row.object_id.startswith("pi_") else ""
+        return row.payment_intent if row else ""
 
     def _enable(self) -> None:
-        row = self._row()
-        disputed = row is not None and row.type.startswith("charge.dispute.") and self._payment()
-        self.accept.setEnabled(bool(disputed) and not self._model.acting)
-        self.user.setEnabled(row is not None and row.user_id is not None)
+        row, idle = self._row(), not self._model.acting
+        known = row is not None and row.user_id is not None
+        contested = row is not None and row.kind is MoneyBackKind.DISPUTE and row.status in UNDECIDED
+        self.answer.setEnabled(known and row is not None and row.to_answer and idle)
+        self.accept.setEnabled(known and contested and row is not None and not row.is_inquiry and idle)
+        self.user.setEnabled(known)
         self.origin.setEnabled(row is not None)
         self.copy.setEnabled(bool(self._payment()))
 
@@ -121,7 +126,7 @@ class MoneyBackView(QWidget):
         if row is not None:
             self._workspace.page_asked.emit("users", row.user_id)
 
-    def _show_event(self) -> None:
+    async def _show_event(self) -> None:
         row = self._row()
-        if row is not None:
-            self._workspace.page_asked.emit("webhooks", row.id)
+        if row is not None and (event := await self._model.newest_event(row)):
+            self._workspace.page_asked.emit("webhooks", event)
