@@ -7,8 +7,9 @@ from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, update
 from bioql_console.domain.checkout import CheckoutLink, CheckoutState
 from bioql_console.domain.money import cents_half_up
 from bioql_console.domain.paging import CheckoutQuery, Cursor, Page
+from bioql_console.storage.payment_tables import ONE_OPEN_LINK, checkouts
 from bioql_console.storage.statements import insert, like_literal, search_term
-from bioql_console.storage.tables import ONE_OPEN_LINK, balances, checkouts, users
+from bioql_console.storage.tables import balances, users
 
 
 class Checkouts:

@@ -7,8 +7,9 @@ from sqlalchemy import Connection, Row, func, or_, select, update
 from bioql_console.domain.ledger import Account, EntryKind
 from bioql_console.domain.paging import Cursor, MoneyBackQuery, Page
 from bioql_console.domain.refunds import TO_ANSWER, UNDECIDED, MoneyBack, MoneyBackKind
+from bioql_console.storage.payment_tables import money_back, refund_totals
 from bioql_console.storage.statements import insert, like_literal, search_term
-from bioql_console.storage.tables import journal_entries, money_back, postings, refund_totals, users
+from bioql_console.storage.tables import journal_entries, postings, users
 
 KEPT = ("cents", "status", "reason", "heard_ms", "due_ms", "withdrawn", "reinstated", "answers", "user_id")
 

@@ -6,7 +6,8 @@ from bioql_console.domain.ageing import AgedBalance, bucket_starts_ms, spread
 from bioql_console.domain.checkout import CheckoutState
 from bioql_console.domain.ledger import Account
 from bioql_console.domain.statements import MonthCharges, utc_month
-from bioql_console.storage.tables import balances, checkouts, postings, users
+from bioql_console.storage.payment_tables import checkouts
+from bioql_console.storage.tables import balances, postings, users
 
 
 class Receivables:

@@ -10,8 +10,9 @@ from bioql_console.domain.imports import INVOICE_SOURCE
 from bioql_console.domain.ledger import Account, EntryKind
 from bioql_console.domain.money import MICROS_PER_CENT
 from bioql_console.domain.reconciliation import Period
+from bioql_console.storage.payment_tables import checkouts
 from bioql_console.storage.statements import utc_day
-from bioql_console.storage.tables import checkouts, invoices, journal_entries, postings
+from bioql_console.storage.tables import invoices, journal_entries, postings
 
 ROWS_AT_ONCE = 5_000
 DISPUTE_MEMO = "Dispute of "

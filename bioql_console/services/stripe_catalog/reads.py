@@ -81,10 +81,9 @@ READS: tuple[StripeCall, ...] = (
     read(
         Resource.DISPUTES,
         "/v1/disputes",
-        "open_dispute",
         "dispute_pages",
-        purpose="The open dispute of a payment; all disputes, for reconciliation.",
-        failure="The dispute is not accepted; nothing was changed.",
+        purpose="All disputes, for reconciliation.",
+        failure=RECONCILE,
     ),
     read(
         Resource.DISPUTES,
