@@ -11,8 +11,8 @@ from bioql_console.services.ports import Store
 
 FIRST_LOOK_S = 2.0
 LONGEST_PAUSE_S = 300.0
-# While another console looks.
-OTHERS_PAUSE_S = 30.0
+# While another console looks, or there is no key yet.
+IDLE_PAUSE_S = 30.0
 NEVER_S = math.inf
 # How often it is noted that somebody watches; after a longer pause, e.g. of a sleeping computer, nobody did.
 WATCH_EVERY_S = 60.0
@@ -74,7 +74,7 @@ class Polling:
         """Look, and say when to look again: after a failure later and later."""
         try:
             if not self._enabled():
-                return min(pause_s * 2, LONGEST_PAUSE_S)
+                return IDLE_PAUSE_S
             claim_ms = int((self._every_s or 0) * 1000) + CLAIM_MARGIN_MS
             found = self._missed.catch_up(away=self._first, claim_ms=claim_ms, cancelled=self._stop.is_set)
         except OperatorError as error:
@@ -82,7 +82,7 @@ class Polling:
             return min(pause_s * 2, LONGEST_PAUSE_S)
         self.error = None
         if found is None:
-            return OTHERS_PAUSE_S
+            return IDLE_PAUSE_S
         self._first = False
         return NEVER_S if self._every_s is None else self._every_s
 

@@ -145,6 +145,13 @@ class Inbox:
         found = {row.event_id: _listed(row) for row in self._connection.execute(statement)}
         return [found[event_id] for event_id in event_ids if event_id in found]
 
+    def states(self, event_ids: Sequence[str]) -> dict[EventState, int]:
+        """How many of these events stand where."""
+        rows = self._connection.execute(
+            select(inbox.c.state, func.count()).where(inbox.c.event_id.in_(event_ids)).group_by(inbox.c.state)
+        )
+        return {EventState(state): count for state, count in rows}
+
     def hours(self, since_ms: int) -> list[HourOfEvents]:
         """How many events Stripe made in each hour, and how they came; hours without any are left out."""
         hour = inbox.c.created_ms - inbox.c.created_ms % literal_column(str(HOUR_MS))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bioql_console.domain.errors import OperatorError
+from bioql_console.domain.event_coverage import Span
 from bioql_console.domain.paging import EventQuery
 from bioql_console.services import polling
 from bioql_console.services.changes import Changes
@@ -95,3 +96,45 @@ def test_the_thread_looks_on_start_and_tries_again_after_a_failure(
     thread.stop()
     assert looks[:4] == [True, True, False, False], "What came while nobody watched is told until it is known."
     assert thread.error is None
+
+
+def follower(world: World, missed: MissedEvents, *, hears: bool, every_s: float | None = None) -> Polling:
+    return Polling(missed, world.database, world.now_ms, enabled=lambda: True, hears=lambda: hears, every_s=every_s)
+
+
+def watches(world: World) -> list[Span]:
+    with world.database.read() as work:
+        return work.coverage.watches(0)
+
+
+def test_somebody_watches_while_webhooks_arrive_or_the_list_is_followed(
+    world: World, missed: MissedEvents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(polling, "FIRST_LOOK_S", 0.01)
+    monkeypatch.setattr(polling, "WATCH_EVERY_S", 0.01)
+    deaf = follower(world, missed, hears=False)
+    deaf.start()
+    wait_until(lambda: not deaf._first)
+    deaf.stop()
+    assert watches(world) == [], "One look on start is no watching."
+    for kind in ({"hears": True}, {"hears": False, "every_s": 0.01}):
+        world.advance(3_600)
+        watching = follower(world, missed, **kind)  # type: ignore[arg-type]
+        before = len(watches(world))
+        watching.start()
+        wait_until(lambda before=before: len(watches(world)) > before)  # type: ignore[misc]
+        watching.stop()
+    assert len(watches(world)) == 2
+
+
+def test_another_console_may_follow_at_once_when_this_one_is_closed(
+    world: World, missed: MissedEvents, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(polling, "FIRST_LOOK_S", 0.01)
+    other = MissedEvents(world.database, world.stripe, Changes(), world.now_ms)
+    thread = follower(world, missed, hears=True, every_s=30)
+    thread.start()
+    wait_until(lambda: not thread._first)
+    assert other.catch_up() is None
+    thread.stop()
+    assert other.catch_up() is not None

@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from bioql_console.domain.event_coverage import HOUR_MS, Coverage, HourOfEvents, Span
-from bioql_console.domain.webhooks import EventSource, ReceivedEvent
+from bioql_console.domain.webhooks import EventSource, EventState, ReceivedEvent
 from bioql_console.storage.database import Database
 from tests.storage.people import NOW, rows
 
@@ -68,6 +68,7 @@ def test_missed_events_are_new_once_and_leave_deliveries_alone(database: Databas
         assert work.inbox.add_missed([]) == set()
         assert [one.id for one in work.inbox.waiting(9)] == ["evt_1", "evt_3", "evt_2"]
         assert [one.id for one in work.inbox.named(["evt_2", "evt_9", "evt_1"])] == ["evt_2", "evt_1"]
+        assert work.inbox.states(["evt_2", "evt_3", "evt_9"]) == {EventState.RECEIVED: 2}
         work.commit()
     assert rows(database, "SELECT deliveries, source FROM inbox ORDER BY event_id") == [
         (1, "http"),

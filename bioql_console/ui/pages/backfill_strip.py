@@ -51,6 +51,7 @@ class BackfillStrip(QWidget):
         self.fetch.setToolTip("Looks through Stripe's own list of the last 30 days and brings in what never arrived")
         self.stop = button("Stop", lambda: self._model.stop())
         self.lost = PlainLabel("", "bad").wrapped()
+        self.compare = button("Open Reconcile", lambda: self._workspace.page_asked.emit("reconcile", None))
         self.settle = button("It was compared…", lambda: self._model.act(self._settle))
         column.addWidget(self.timeline)
         row = toolbar()
@@ -60,9 +61,10 @@ class BackfillStrip(QWidget):
         column.addLayout(row)
         below = toolbar()
         below.addWidget(self.lost, 1)
-        below.addWidget(self.settle)
+        for widget in (self.compare, self.settle):
+            below.addWidget(widget)
         column.addLayout(below)
-        for hidden in (self.bar, self.away, self.stop, self.lost, self.settle):
+        for hidden in (self.bar, self.away, self.stop, self.lost, self.compare, self.settle):
             hidden.hide()
 
     def attach(self, workspace: Workspace) -> BackfillViewModel:
@@ -123,7 +125,7 @@ class BackfillStrip(QWidget):
 
     @Slot(object)
     def _show_lost(self, lost: Span | None) -> None:
-        for widget in (self.lost, self.settle):
+        for widget in (self.lost, self.compare, self.settle):
             widget.setVisible(lost is not None)
         if lost is not None:
             self.lost.setText(LOST.format(formats.moment(lost.from_ms), formats.moment(lost.until_ms)))

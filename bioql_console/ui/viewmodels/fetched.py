@@ -19,7 +19,7 @@ from bioql_console.ui.viewmodels.view_model import Rows, ViewModel
 from bioql_console.ui.workspace import Workspace
 
 AT_ONCE = 500
-GATHER_MS = 300
+GATHER_MS = 1_000
 SHOWN = (
     Column("When", lambda event: formats.short_moment(event.created_ms), Look.MUTED, width=110),
     Column("Event", lambda event: event.type, width=220),
@@ -55,7 +55,7 @@ class FetchedViewModel(ViewModel):
 
     async def _load(self) -> None:
         await self.rows.reload()
-        states = await self.read(lambda work: Counter(event.state for event in self._all(work)))
+        states = await self.read(self._states)
         words = [f"{formats.count(states[state])} {columns.WORDS[state]}" for state in EventState if states[state]]
         self.counted.emit(" · ".join(words))
         self.loaded()
@@ -64,6 +64,12 @@ class FetchedViewModel(ViewModel):
         first = after.id if after else 0
         more = Cursor(0, first + limit) if first + limit < len(self._ids) else None
         return Page(tuple(work.inbox.named(self._ids[first : first + limit])), more)
+
+    def _states(self, work: Work) -> Counter[EventState]:
+        states: Counter[EventState] = Counter()
+        for first in range(0, len(self._ids), AT_ONCE):
+            states.update(work.inbox.states(self._ids[first : first + AT_ONCE]))
+        return states
 
     def _all(self, work: Work) -> Iterator[InboxEvent]:
         for first in range(0, len(self._ids), AT_ONCE):
