@@ -76,6 +76,10 @@ def _text(node: ast.expr) -> str:
             return "{}"
 
 
+class SendsNothing(LookupError):
+    """A method of stripe-python that sends no plain request, e.g. a download."""
+
+
 @cache
 def _client() -> Any:
     return stripe.StripeClient("sk_test_unused")
@@ -100,4 +104,4 @@ def sdk_call(chain: str) -> Call:
                 assert isinstance(path.func, ast.Attribute)
                 path = path.func.value
             return _text(method).upper(), shape(_text(path))
-    raise AssertionError(f"{chain} sends nothing")
+    raise SendsNothing(chain)

@@ -11,6 +11,8 @@ from .registry import Registry
 from .store import Store
 
 API_VERSION = "2026-10-28.endive"
+# What Stripe shows without `livemode`.
+WITHOUT_MODE = ("refund",)
 
 
 @dataclass
@@ -42,7 +44,8 @@ class Work:
     def new(self, kind: str, prefix: str, **fields: Any) -> Json:
         """A new object with every field of its kind. It is not stored yet."""
         made = self.registry.by_object[kind].template()
-        return {"id": new_id(prefix), "object": kind, **made, "created": self.now, "livemode": False} | fields
+        mode = {} if kind in WITHOUT_MODE else {"livemode": False}
+        return {"id": new_id(prefix), "object": kind, **made, "created": self.now, **mode} | fields
 
     def save(self, thing: Json, event: str | None = None) -> Json:
         """Store a new object, and tell about it."""

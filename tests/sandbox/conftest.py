@@ -77,14 +77,21 @@ def receiver() -> Iterator[Receiver]:
         yield made
 
 
-SCHEMA = Path(__file__).parents[2].parent / "shared" / "stripe" / "openapi-derived.json"
+# Beside the project, or above it.
+SHARED = [folder / "shared" / "stripe" for folder in Path(__file__).parents[3:]]
 
 
 @pytest.fixture(scope="session")
 def stripes_schema() -> Any:
     """Stripe's API as a JSON schema, where it lies beside the project."""
-    if not SCHEMA.exists():
-        pytest.skip("the derived schema of Stripe's API is not on this machine")
     from tests.sandbox.test_against_stripes_schema import with_null
 
-    return with_null(json.loads(SCHEMA.read_text()))
+    return with_null(shared("openapi-derived.json"))
+
+
+def shared(name: str) -> Any:
+    """The content of a file about Stripe that is no part of the project."""
+    found = next((folder / name for folder in SHARED if (folder / name).exists()), None)
+    if found is None:
+        pytest.skip(f"{name} is not on this machine")
+    return json.loads(found.read_text())

@@ -25,7 +25,12 @@ def _current(work: Work) -> Json:
         "email": "offline@bioql.invalid",
         "metadata": {},
         "payouts_enabled": True,
-        "settings": {"dashboard": {"display_name": ACCOUNT_NAME, "timezone": "Etc/UTC"}},
+        "settings": {
+            "branding": dict.fromkeys(("icon", "logo", "primary_color", "secondary_color")),
+            "card_payments": {"statement_descriptor_prefix": None},
+            "dashboard": {"display_name": ACCOUNT_NAME, "timezone": "Etc/UTC"},
+            "payments": {"statement_descriptor": "BIOQL OFFLINE"},
+        },
         "type": "standard",
     }
 

@@ -23,7 +23,7 @@ UPDATE: Table = {
 def _template() -> Json:
     nothing = (
         *("application", "application_fee", "application_fee_amount", "calculated_statement_descriptor", "customer"),
-        *("description", "dispute", "failure_balance_transaction", "failure_code", "failure_message", "on_behalf_of"),
+        *("description", "failure_balance_transaction", "failure_code", "failure_message", "on_behalf_of"),
         *("receipt_email", "receipt_number", "receipt_url", "review", "shipping", "source_transfer"),
         *("statement_descriptor", "statement_descriptor_suffix", "transfer_data", "transfer_group"),
     )
@@ -113,5 +113,5 @@ RESOURCE = Resource(
     ),
     template=_template,
     lookups=("customer", "payment_intent"),
-    expand={"customer": "customer", "payment_intent": "payment_intent", "dispute": "dispute"},
+    expand={"customer": "customer", "payment_intent": "payment_intent"},
 )

@@ -19,7 +19,8 @@ def _template() -> Json:
     nothing = (
         *("adaptive_pricing", "after_expiration", "allow_promotion_codes", "billing_address_collection", "cancel_url"),
         *("client_reference_id", "client_secret", "collected_information", "consent", "consent_collection"),
-        *("currency_conversion", "customer", "customer_creation", "customer_details", "customer_email", "discounts"),
+        *("currency_conversion", "customer", "customer_account", "customer_creation", "customer_details"),
+        *("customer_email", "discounts", "integration_identifier", "managed_payments"),
         *("invoice", "invoice_creation", "locale", "origin_context", "payment_intent", "payment_link"),
         *("payment_method_configuration_details", "permissions", "phone_number_collection", "recovered_from"),
         *("saved_payment_method_options", "setup_intent", "shipping_address_collection", "shipping_cost"),
@@ -137,6 +138,7 @@ def _line(work: Work, given: Json, param: str) -> Json:
     return {
         "id": price["id"].replace("price_", "li_"),
         "object": "item",
+        "adjustable_quantity": None,
         "amount_discount": 0,
         "amount_subtotal": amount,
         "amount_tax": 0,

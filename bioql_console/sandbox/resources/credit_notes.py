@@ -136,7 +136,8 @@ def _void(work: Work) -> Json:
 
 
 def _template() -> Json:
-    return dict.fromkeys(("customer_balance_transaction", "memo", "reason", "shipping_cost", "voided_at")) | {
+    nothing = ("customer_account", "customer_balance_transaction", "memo", "reason", "shipping_cost", "voided_at")
+    return dict.fromkeys(nothing) | {
         "amount_shipping": 0,
         "discount_amount": 0,
         "discount_amounts": [],

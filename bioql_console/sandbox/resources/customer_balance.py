@@ -14,6 +14,7 @@ CREATE: Table = {
     "metadata": Metadata(),
     **EXPAND,
 }
+NOTHING = ("checkout_session", "credit_note", "customer_account", "description", "invoice")
 
 
 def adjust(work: Work, customer: Json, amount: int, currency: str, kind: str, **more: Any) -> Json:
@@ -78,7 +79,7 @@ RESOURCE = Resource(
         Route("GET", LIST + "/{transaction}", _found),
         Route("POST", LIST + "/{transaction}", _update, EXPAND | {"description": Text(), "metadata": Metadata()}),
     ),
-    template=lambda: dict.fromkeys(("checkout_session", "credit_note", "description", "invoice")) | {"metadata": {}},
+    template=lambda: dict.fromkeys(NOTHING) | {"metadata": {}},
     lookups=("customer", "invoice"),
     expand={"customer": "customer", "checkout_session": "checkout.session", "invoice": "invoice"},
 )

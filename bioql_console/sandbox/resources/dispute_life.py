@@ -66,9 +66,7 @@ def _contested(work: Work, charge: Json) -> int:
 def withdraw(work: Work, dispute: Json) -> Json:
     """The bank takes the money."""
     charge = work.require("charge", dispute["charge"], "charge")
-    work.change(
-        charge, "charge.updated", disputed=True, dispute=dispute["id"], _held=charge.get("_held", 0) + dispute["amount"]
-    )
+    work.change(charge, "charge.updated", disputed=True, _held=charge.get("_held", 0) + dispute["amount"])
     moved = [_moved(work, dispute, -dispute["amount"], FEE)]
     changed = work.change(dispute, None, balance_transactions=moved, is_charge_refundable=False)
     work.emit("charge.dispute.funds_withdrawn", changed)

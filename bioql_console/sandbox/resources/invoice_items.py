@@ -90,8 +90,8 @@ def _list(work: Work) -> Json:
 
 
 def _template() -> Json:
-    nothing = ("frozen_fields", "invoice", "invoicing_rules", "parent", "proration_details", "test_clock")
-    return dict.fromkeys(nothing) | {
+    nothing = ("customer_account", "frozen_fields", "invoice", "invoicing_rules", "parent", "proration_details")
+    return dict.fromkeys((*nothing, "test_clock")) | {
         "discountable": True,
         "discounts": [],
         "metadata": {},

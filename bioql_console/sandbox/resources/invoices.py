@@ -61,11 +61,11 @@ LIST: Table = PAGE | {
 def _template() -> Json:
     nothing = (
         *("account_tax_ids", "amount_paid_off_stripe", "application", "automatically_finalizes_at"),
-        *("confirmation_secret", "custom_fields", "customer_shipping", "default_payment_method", "default_source"),
+        *("confirmation_secret", "custom_fields", "customer_account", "customer_shipping", "default_payment_method"),
         *("description", "due_date", "effective_at", "ending_balance", "footer", "from_invoice", "hosted_invoice_url"),
         *("invoice_pdf", "last_finalization_error", "latest_revision", "next_payment_attempt", "number"),
         *("on_behalf_of", "parent", "receipt_number", "rendering", "shipping_cost", "shipping_details"),
-        *("statement_descriptor", "test_clock", "threshold_reason", "webhooks_delivered_at"),
+        *("default_source", "statement_descriptor", "test_clock", "threshold_reason", "webhooks_delivered_at"),
     )
     return dict.fromkeys(nothing) | {
         "account_country": "US",

@@ -70,7 +70,8 @@ CANCEL: Table = {
 def _template() -> Json:
     nothing = (
         *("application", "application_fee_amount", "automatic_payment_methods", "canceled_at", "cancellation_reason"),
-        *("customer", "description", "last_payment_error", "latest_charge", "next_action", "on_behalf_of"),
+        *("customer", "customer_account", "description", "excluded_payment_method_types", "managed_payments"),
+        *("payment_method_configuration_details", "last_payment_error", "latest_charge", "next_action", "on_behalf_of"),
         *("payment_method", "processing", "receipt_email", "review", "setup_future_usage", "shipping", "source"),
         *("statement_descriptor", "statement_descriptor_suffix", "transfer_data", "transfer_group"),
     )

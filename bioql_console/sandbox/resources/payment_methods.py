@@ -33,6 +33,7 @@ def _template() -> Json:
         "allow_redisplay": "unspecified",
         "billing_details": dict(NO_DETAILS),
         "customer": None,
+        "customer_account": None,
         "metadata": {},
         "type": "card",
     }

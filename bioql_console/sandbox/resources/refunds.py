@@ -25,7 +25,7 @@ CREATE: Table = {
 
 
 def _template() -> Json:
-    nothing = ("description", "reason", "receipt_number", "source_transfer_reversal")
+    nothing = ("customer_account", "description", "reason", "receipt_number", "source_transfer_reversal")
     return dict.fromkeys((*nothing, "transfer_reversal")) | {
         "destination_details": {"card": {"type": "refund", "reference_status": "pending"}, "type": "card"},
         "metadata": {},
@@ -72,8 +72,10 @@ def make(work: Work, given: Json) -> Json:
         balance_transaction=new_id("txn_"),
         charge=charge["id"],
         currency=charge["currency"],
+        customer=charge["customer"],
         metadata=merged_metadata({}, given.get("metadata") or {}),
         payment_intent=charge["payment_intent"],
+        payment_method=charge["payment_method"],
         reason=given.get("reason"),
         **_fate(work, charge),
     )

@@ -21,6 +21,7 @@ SHOWN = ("active", "past_due", "unpaid")
 def _template() -> Json:
     nothing = (
         *("application", "application_fee_percent", "billing_cycle_anchor_config", "billing_thresholds", "cancel_at"),
+        *("customer_account", "managed_payments"),
         *("canceled_at", "cancellation_details", "days_until_due", "default_payment_method", "default_source"),
         *("description", "ended_at", "latest_invoice", "next_pending_invoice_item_invoice", "on_behalf_of"),
         *("pause_collection", "pending_invoice_item_interval", "pending_setup_intent", "pending_update", "schedule"),
