@@ -55,13 +55,18 @@ class Sent:
 
 
 class Lab:
-    """Calls the gateway's methods, and keeps what each sent."""
+    """Calls the gateway's methods, and keeps what each sent.
+
+    Args:
+        ended: What broke the walk off.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.sandbox = Sandbox(folder / "stripe.db")
         self.gateway = StripeGateway(self.sandbox.secret_key, Environment.SANDBOX, base=BASE)
         self.sent: list[Sent] = []
         self.called: set[str] = set()
+        self.ended: Exception | None = None
         self._through = ""
         self._given: Mapping[str, Any] = {}
         door: _Door = self.gateway.v1._requestor._client

@@ -26,6 +26,12 @@ def public_methods() -> set[str]:
     return {name for name in dir(StripeGateway) if not name.startswith("_")} - SILENT
 
 
+def test_every_walk_comes_to_its_end(labs: list[Lab]) -> None:
+    for lab in labs:
+        if lab.ended is not None:
+            raise lab.ended
+
+
 def test_every_method_of_the_gateway_is_walked(labs: list[Lab]) -> None:
     called = set().union(*(lab.called for lab in labs))
     missing = sorted(public_methods() - called)

@@ -43,10 +43,10 @@ def pay(lab: Lab, url: str, **more: str) -> str:
     return str(lab.gateway.retrieve_checkout(session).payment_intent)
 
 
-def paid(lab: Lab, cents: int = 5_000) -> tuple[str, str]:
+def paid(lab: Lab, cents: int = 5_000, reference: str = "bioql-sandbox-1-1-abc") -> tuple[str, str]:
     """A customer and a payment."""
     customer = person(lab, card=None)
-    return customer, pay(lab, page(lab, customer, cents).url)
+    return customer, pay(lab, page(lab, customer, cents, reference).url)
 
 
 # --- customers
@@ -116,12 +116,13 @@ def refunds(lab: Lab) -> None:
 
 def disputes(lab: Lab) -> None:
     _, payment = paid(lab)
-    assert lab.call("open_dispute", payment) is None
     made = lab.control("disputes", payment_intent=payment)["id"]
-    assert lab.call("open_dispute", payment) == made
     assert lab.call("dispute", made)["charge"]["object"] == "charge"
     assert lab.call("dispute_pages", 0, END_OF_TIME_MS)[0]
-    lab.call("close_dispute", made, f"accept-{made}")
+    lab.call("answer_dispute", made, ODD, f"answer-{made}")
+    _, other = paid(lab, reference="bioql-sandbox-2-1-def")
+    accepted = lab.control("disputes", payment_intent=other)["id"]
+    lab.call("close_dispute", accepted, f"accept-{accepted}")
 
 
 # --- invoices
