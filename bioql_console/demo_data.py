@@ -64,7 +64,7 @@ def fill(database: Database, sandbox: Sandbox, users: int, seed: int) -> str:
         planned = Price("ionq_forte", 3_250_000, now_ms() // DAY_MS * DAY_MS + 20 * DAY_MS)
         work.tariff.add_price(planned, "ana", "New contract with the provider")
         work.commit()
-    sandbox.put_many(_meter_and_price(now_ms() // 1000))
+    sandbox.put_many(meter_and_price(now_ms() // 1000))
     return f"{made:,} users. Dr. Jane Smith owes $350.00; her API key is {demo_api_key(seed, 1)}"
 
 
@@ -133,7 +133,8 @@ def _metered(people: Iterable[DemoUser]) -> Iterator[tuple[str, str, int, int, s
                 yield METER, customer, usage.at_ms // 1000, units, usage.usage_id, expected.EVENT_NAME
 
 
-def _meter_and_price(created: int) -> list[dict[str, Any]]:
+def meter_and_price(created: int) -> list[dict[str, Any]]:
+    """Meter, price and its product as raw objects of the sandbox; `created` in seconds."""
     product = {
         "id": "prod_demo",
         "object": "product",
