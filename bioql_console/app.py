@@ -191,6 +191,7 @@ class Launcher:
             usage=core.usage,
             checkouts=core.checkouts,
             refunds=core.refunds,
+            odd_payments=core.odd_payments,
             reconciliation=core.reconciliation,
             repairs=core.repairs,
             meter=core.meter,

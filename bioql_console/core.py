@@ -21,6 +21,7 @@ from bioql_console.services.legacy.legacy_import import LegacyImport
 from bioql_console.services.listener import ListenerStatus
 from bioql_console.services.meter_setup import MeterSetup
 from bioql_console.services.missed_events import MissedEvents
+from bioql_console.services.odd_payments import OddPayments
 from bioql_console.services.outbox_sender import OutboxSender
 from bioql_console.services.polling import Polling
 from bioql_console.services.reconciliation.reconcile import reconciliation_of
@@ -112,6 +113,7 @@ class Core:
         lag_ms = 0 if environment is Environment.SANDBOX else METER_LAG_MS
         self.outbox = OutboxSender(store, stripe, changes, now_ms, settings.payment_terms_days, lag_ms)
         self.missed_events = MissedEvents(store, stripe, changes, now_ms, self._wake_applier)
+        self.odd_payments = OddPayments(store, stripe, changes, now_ms, self._wake_applier)
         self.tariff = TariffAdmin(store, changes, now_ms)
         self.support = Support(store, changes, now_ms)
         # The sandbox delivers on this machine; Stripe can't reach a desktop.

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bioql_console.services.listener import ListenerStatus
     from bioql_console.services.meter_setup import MeterSetup
     from bioql_console.services.missed_events import MissedEvents
+    from bioql_console.services.odd_payments import OddPayments
     from bioql_console.services.outbox_sender import OutboxSender
     from bioql_console.services.reconciliation.reconcile import Reconciliation
     from bioql_console.services.reconciliation.repairs import Repairs
@@ -119,6 +120,7 @@ class Console:
     usage: "UsageRecording"
     checkouts: "CheckoutLinks"
     refunds: "Refunds"
+    odd_payments: "OddPayments"
     reconciliation: "Reconciliation"
     repairs: "Repairs"
     meter: "MeterSetup"

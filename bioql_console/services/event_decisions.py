@@ -12,6 +12,7 @@ from bioql_console.domain.users import User
 from bioql_console.domain.webhooks import EventState, Outcome, ReceivedEvent
 from bioql_console.services import invoice_decisions, money_back_decisions, subscription_decisions
 from bioql_console.services.event_content import Decision, Misfit, applied, dollars, text_of
+from bioql_console.services.payments import payment_of
 from bioql_console.services.ports import Work
 from bioql_console.services.settlement import queue_balance, settle_payment
 
@@ -43,11 +44,16 @@ def _quarantined(reason: str, target: dict[str, Any], work: Work) -> Outcome:
 
 
 def _checkout_completed(event: ReceivedEvent, session: dict[str, Any], work: Work) -> Outcome:
-    link, user = _link_of(session, work)
-    _check_amount(session, link)
+    payment = text_of(session, "payment_intent")
+    try:
+        link, user = _link_of(session, work)
+        _check_amount(session, link)
+    except Misfit:
+        if decided := _decided_by_operator(payment, work):
+            return decided
+        raise
     if session.get("payment_status") == "paid":
         return _paid(event, session, link, user, work)
-    payment = text_of(session, "payment_intent")
     if link.state in (CheckoutState.CREATING, CheckoutState.OPEN, CheckoutState.EXPIRED):
         work.checkouts.set_state(
             link.reference,
@@ -62,8 +68,20 @@ def _checkout_completed(event: ReceivedEvent, session: dict[str, Any], work: Wor
     return applied("The bank has not paid yet; nothing is counted.", text_of(session, "id"), user.id)
 
 
+def _decided_by_operator(payment: str, work: Work) -> Outcome | None:
+    """What became of a payment that did not fit its link, see `services/odd_payments.py`."""
+    if not payment:
+        return None
+    if work.inbox.was_turned_down(payment):
+        return Outcome(EventState.IGNORED, "An operator gave this payment back.", payment)
+    counted = payment_of(work, payment)
+    return applied("An operator had counted this payment.", payment, counted.user.id) if counted else None
+
+
 def _check_amount(session: dict[str, Any], link: CheckoutLink) -> None:
     cents = session.get("amount_total")
+    if session.get("mode") != "payment":
+        raise Misfit(f"Its mode is {text_of(session, 'mode') or 'missing'}, we asked for a payment.")
     if session.get("currency") != USD:
         raise Misfit(f"It was paid in {text_of(session, 'currency').upper() or 'no currency'}, we asked for USD.")
     if type(cents) is not int or cents != link.amount_cents:

@@ -11,7 +11,7 @@ from bioql_console.services.money_back_decisions import refunded_micros
 from bioql_console.services.payments import payment_of
 from bioql_console.services.ports import Store, Work
 from bioql_console.services.stripe_access import StripeAccess
-from bioql_console.services.user_admin import UserAdmin
+from bioql_console.services.user_admin import UserAdmin, require_reason
 
 LONGEST_NOTE = 500
 # Stripe's limit for evidence in words.
@@ -61,7 +61,7 @@ class Refunds:
         Raises:
             OperatorError: `refund.*`, `stripe.*`, `live.locked`, `user.no_reason`.
         """
-        _require_note(note)
+        require_reason(note)
         known = self.look(seen.payment_intent)
         if (known.refunded_cents, known.failed) != (seen.refunded_cents, seen.failed):
             raise OperatorError(
@@ -98,7 +98,7 @@ class Refunds:
         Raises:
             OperatorError: `refund.no_dispute`, `refund.inquiry`, `user.no_reason`, `stripe.*`, `live.locked`.
         """
-        _require_note(note)
+        require_reason(note)
         open_one = self._open_dispute(dispute)
         if open_one.is_inquiry:
             raise OperatorError(
@@ -175,13 +175,6 @@ def _refundable(work: Work, payment: str) -> Refundable:
         failed=sum(1 for each in refunds if each.status in NOT_REFUNDED),
         disputes=disputes,
     )
-
-
-def _require_note(note: str) -> None:
-    if not note.strip():
-        raise OperatorError(
-            "This needs a reason.", fix="Say why, for whoever reads the activity trail.", code="user.no_reason"
-        )
 
 
 def _unknown(what: str) -> OperatorError:

@@ -71,7 +71,7 @@ class UserAdmin:
 
     def reissue_key(self, user_id: int, operator: str, reason: str, seen_version: int | None = None) -> str:
         """A new API key; the old one stops working at once. Show it once: only its hash is kept."""
-        _require_reason(reason)
+        require_reason(reason)
         key = new_api_key()
         new = ApiKey.of(key)
         with self._store.write() as work:
@@ -88,7 +88,7 @@ class UserAdmin:
         self, user_id: int, disabled: bool, operator: str, reason: str, seen_version: int | None = None
     ) -> None:
         """Stop or allow the user's key. What is owed stays owed."""
-        _require_reason(reason)
+        require_reason(reason)
         words = ("enabled", "disabled")
         with self._store.write() as work:
             user = _unchanged(known_user(work, user_id), seen_version)
@@ -104,7 +104,7 @@ class UserAdmin:
 
     def set_plan(self, user_id: int, plan: Plan, operator: str, reason: str, seen_version: int | None = None) -> None:
         """Another plan, from the next run on."""
-        _require_reason(reason)
+        require_reason(reason)
         with self._store.write() as work:
             user = _unchanged(known_user(work, user_id), seen_version)
             if user.plan is plan:
@@ -128,7 +128,7 @@ class UserAdmin:
         Raises:
             OperatorError: `adjustment.empty`, `user.no_reason`, `user.unknown`.
         """
-        _require_reason(reason)
+        require_reason(reason)
         if not owes_micros:
             raise OperatorError("The adjustment is zero.", fix="Enter an amount.", code="adjustment.empty")
         source = adjustment_id or uuid.uuid4().hex
@@ -189,7 +189,12 @@ def _require_free(work: Work, customer_id: str, user: User) -> None:
         )
 
 
-def _require_reason(reason: str) -> None:
+def require_reason(reason: str) -> None:
+    """Whoever changes money says why.
+
+    Raises:
+        OperatorError: `user.no_reason`.
+    """
     if not reason.strip():
         raise OperatorError(
             "This needs a reason.", fix="Say why, for whoever reads the activity trail.", code="user.no_reason"

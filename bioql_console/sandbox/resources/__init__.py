@@ -6,6 +6,7 @@ from . import (
     accounts,
     charges,
     checkout_payments,
+    checkout_recovery,
     checkout_sessions,
     credit_notes,
     customer_balance,
@@ -54,6 +55,7 @@ ALL = (
 
 # What `POST /_sandbox/<name>` does beyond Stripe's own API.
 TROUBLE = {
+    "recoveries": checkout_recovery.recover_by_hand,
     "refunds": refunds.refund_by_hand,
     "refund_fails": refunds.fail_by_hand,
     "disputes": dispute_life.dispute_by_hand,

@@ -6,6 +6,7 @@ from ..params import (
     PAGE,
     Anything,
     Choice,
+    Flag,
     Group,
     Integer,
     Many,
@@ -61,13 +62,15 @@ INTENT_DATA = Group(
 # Known to Stripe; what they change is not part of the sandbox.
 IGNORED = (
     *("adaptive_pricing", "integration_identifier", "origin_context", "payment_method_configuration"),
-    *("after_expiration", "allow_promotion_codes", "automatic_tax", "billing_address_collection", "branding_settings"),
+    *("allow_promotion_codes", "automatic_tax", "billing_address_collection", "branding_settings"),
     *("consent_collection", "custom_fields", "custom_text", "customer_creation", "customer_update", "discounts"),
     *("invoice_creation", "locale", "name_collection", "payment_method_options", "phone_number_collection"),
     *("saved_payment_method_options", "shipping_address_collection", "shipping_options", "submit_type"),
     *("tax_id_collection", "wallet_options"),
 )
+RECOVERY = Group(of={"allow_promotion_codes": Flag(), "enabled": Flag(required=True)})
 CREATE: Table = {
+    "after_expiration": Group(of={"recovery": RECOVERY}),
     "allowed_payment_method_types": Many(),
     "cancel_url": Text(),
     "client_reference_id": Text(longest=200),

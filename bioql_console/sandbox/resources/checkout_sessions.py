@@ -11,6 +11,7 @@ from . import payment_intents, prices
 from .checkout_params import CREATE, LIST
 
 SHORTEST_S, LONGEST_S = 30 * 60, 24 * 3_600
+RECOVERABLE_S = 30 * 86_400
 EXPIRE = "checkout_session_expiry"
 METHODS = ("card", "us_bank_account")
 
@@ -76,6 +77,7 @@ def _create(work: Work) -> Json:
         metadata=merged_metadata({}, given.get("metadata") or {}),
         payment_method_types=_methods(given),
         success_url=given["success_url"],
+        after_expiration=_after_expiration(given),
         total_details={"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
         _intent_data=given.get("payment_intent_data") or {},
         _lines=lines,
@@ -86,6 +88,14 @@ def _create(work: Work) -> Json:
     session["url"] = f"{work.base_url}/c/pay/{session['id']}"
     work.schedule(session["expires_at"], EXPIRE, session["id"])
     return work.save(session)
+
+
+def _after_expiration(given: Json) -> Json | None:
+    recovery = (given.get("after_expiration") or {}).get("recovery")
+    if not recovery:
+        return None
+    asked = {"allow_promotion_codes": False, "enabled": False, "expires_at": None, "url": None} | recovery
+    return {"recovery": asked}
 
 
 def _check_url(url: str | None, param: str, *, required: bool) -> None:
@@ -188,7 +198,17 @@ def expire(work: Work, session: Json) -> Json:
     """Close the page, and with it what was tried to pay there."""
     if intent := work.find("payment_intent", session["payment_intent"] or ""):
         payment_intents.cancel(work, intent, "automatic")
-    return work.change(session, "checkout.session.expired", status="expired", url=None)
+    return work.change(session, "checkout.session.expired", status="expired", url=None, **_recovery(work, session))
+
+
+def _recovery(work: Work, session: Json) -> Json:
+    """What an expired session says of its recovery, if that was asked for when the session was made."""
+    asked = (session["after_expiration"] or {}).get("recovery") or {}
+    if not asked.get("enabled"):
+        return {}
+    url = f"{work.base_url}/c/recover/{session['id']}"
+    recovery = {"allow_promotion_codes": False, "enabled": True, "expires_at": work.now + RECOVERABLE_S, "url": url}
+    return {"after_expiration": {"recovery": recovery}}
 
 
 def expire_when_due(work: Work, session_id: str) -> None:

@@ -9,6 +9,7 @@ from bioql_console.domain.checkout import CheckoutLink, CheckoutState
 from bioql_console.ui import formats
 from bioql_console.ui.pages.invoices_view import InvoicesView
 from bioql_console.ui.pages.money_back_view import MoneyBackView
+from bioql_console.ui.pages.odd_payments_view import OddPaymentsView
 from bioql_console.ui.pages.page import Page, open_in_browser, toolbar
 from bioql_console.ui.viewmodels.payments import PaymentsViewModel
 from bioql_console.ui.widgets.buttons import Chips, CopyButton, button
@@ -18,7 +19,8 @@ from bioql_console.ui.widgets.tables import DataTable
 from bioql_console.ui.workspace import Workspace
 
 CHIPS = (("open", "Open"), ("processing", "Processing"), ("paid", "Paid"), ("expired", "Expired"), ("failed", "Failed"))
-RENEWABLE = (CheckoutState.EXPIRED, CheckoutState.FAILED, CheckoutState.OPEN)
+RENEWABLE = (CheckoutState.EXPIRED, CheckoutState.FAILED, CheckoutState.OPEN, CheckoutState.CREATING)
+UNFINISHED = (CheckoutState.OPEN, CheckoutState.CREATING)
 COUNTDOWN_MS = 1_000
 
 
@@ -37,6 +39,8 @@ class PaymentsPage(Page):
         self.money_back = MoneyBackView()
         self.tabs.addTab(self.invoices, "Invoices")
         self.tabs.addTab(self.money_back, "Refunds and disputes")
+        self.odd = OddPaymentsView()
+        self.tabs.addTab(self.odd, "To decide")
         self.body.addWidget(self.tabs, 1)
         self._countdown = QTimer(self)
         self._countdown.setInterval(COUNTDOWN_MS)
@@ -84,10 +88,11 @@ class PaymentsPage(Page):
         self.copy.copied.connect(workspace.toasted)
         model.shown.connect(self._shown)
         model.busy_changed.connect(lambda _busy: self._enable())
-        self._countdown.timeout.connect(model.tick)
+        self._countdown.timeout.connect(self._tick)
         self._invoices = self.invoices.attach(workspace)
         self._money_back = self.money_back.attach(workspace)
-        for other in (self._invoices, self._money_back):
+        self._odd = self.odd.attach(workspace)
+        for other in (self._invoices, self._money_back, self._odd):
             other.failed.connect(model.failed)
             other.busy_changed.connect(model.busy_changed)
         self.invoices.refund_asked.connect(self.money_back.refund_invoice)
@@ -96,7 +101,7 @@ class PaymentsPage(Page):
 
     def _show_tab(self) -> None:
         """Only what is in front is kept up to date."""
-        models = (self._payments, self._invoices, self._money_back)
+        models = (self._payments, self._invoices, self._money_back, self._odd)
         for number, model in enumerate(models):
             if number != self.tabs.currentIndex():
                 model.hide()
@@ -110,19 +115,20 @@ class PaymentsPage(Page):
     def went_behind(self) -> None:
         super().went_behind()
         if self.model is not None:
-            self._invoices.hide()
-            self._money_back.hide()
+            for model in (self._invoices, self._money_back, self._odd):
+                model.hide()
         self._countdown.stop()
 
     def close_page(self) -> None:
         self._countdown.stop()
         if self.model is not None:
-            self._invoices.close()
-            self._money_back.close()
+            for model in (self._invoices, self._money_back, self._odd):
+                model.close()
         super().close_page()
 
     def focus_search(self) -> None:
-        (self, self.invoices, self.money_back)[self.tabs.currentIndex()].search.setFocus()
+        searches = (self.search, self.invoices.search, self.money_back.search, self.odd.table)
+        searches[self.tabs.currentIndex()].setFocus()
 
     def show_argument(self, argument: Any) -> None:
         kind, _, value = str(argument).partition(":")
@@ -130,8 +136,8 @@ class PaymentsPage(Page):
             self.everybody.show()
             self._payments.only_user(int(value))
             self.invoices.only_user(int(value))
-        elif kind in ("invoices", "money_back"):
-            self.tabs.setCurrentWidget(self.invoices if kind == "invoices" else self.money_back)
+        elif kind in (tabs := {"invoices": self.invoices, "money_back": self.money_back, "odd": self.odd}):
+            self.tabs.setCurrentWidget(tabs[kind])
 
     def _all_customers(self) -> None:
         self.everybody.hide()
@@ -140,9 +146,16 @@ class PaymentsPage(Page):
     def _shown(self) -> None:
         rows = self._payments.rows.table.rows
         self.stack.setCurrentWidget(self.table if rows else self.none)
-        is_open = sum(1 for link in rows if link.state is CheckoutState.OPEN)
+        is_open = sum(1 for link in rows if link.is_payable(self._workspace.now_ms()))
         self.count.setText(f"{formats.count(is_open)} open" if rows else "")
         self._enable()
+
+    def _tick(self) -> None:
+        """Count down; a link that is over can't be copied any more, even before its event comes."""
+        self._payments.tick()
+        link = self._link()
+        if link is not None and self.copy.isEnabled() != link.is_payable(self._workspace.now_ms()):
+            self._enable()
 
     def _link(self) -> CheckoutLink | None:
         row = self.table.current_row()
@@ -150,14 +163,14 @@ class PaymentsPage(Page):
 
     def _url(self) -> str:
         link = self._link()
-        return link.url if link else ""
+        return link.url if link and link.is_payable(self._workspace.now_ms()) else ""
 
     def _enable(self) -> None:
         link, idle = self._link(), not self._payments.acting
-        is_open = link is not None and link.state is CheckoutState.OPEN
-        self.copy.setEnabled(is_open)
-        self.browse.setEnabled(is_open)
-        self.expire.setEnabled(is_open and idle)
+        is_payable = link is not None and link.is_payable(self._workspace.now_ms())
+        self.copy.setEnabled(is_payable)
+        self.browse.setEnabled(is_payable)
+        self.expire.setEnabled(link is not None and link.state in UNFINISHED and idle)
         self.renew.setEnabled(link is not None and link.state in RENEWABLE and idle)
         self.refund.setEnabled(link is not None and link.state is CheckoutState.PAID)
         self.user.setEnabled(link is not None)

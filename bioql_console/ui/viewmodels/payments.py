@@ -14,6 +14,9 @@ from bioql_console.ui.viewmodels.users import open_link
 from bioql_console.ui.viewmodels.view_model import Rows, ViewModel
 from bioql_console.ui.workspace import Workspace
 
+# The columns that change with the clock.
+STATE, LEFT = 3, 4
+
 
 class PaymentsViewModel(ViewModel):
     """Signals: `chosen_changed` when the row shown beside the table was read anew."""
@@ -43,15 +46,36 @@ class PaymentsViewModel(ViewModel):
                 plain=lambda link: formats.plain_amount(link.amount_cents * 10_000),
                 width=100,
             ),
-            Column(
-                "State", lambda link: link.state.value, Look.PILL, tone=lambda one: LINK_TONES[one.state], width=104
-            ),
+            Column("State", self._state, Look.PILL, tone=self._tone, width=104),
             Column("Time left", self._left, Look.NUMBER, width=104),
+            Column("Owed now", self._owed, Look.NUMBER, tone=self._owed_tone, width=110),
             Column("Session", lambda link: link.session_id, Look.MONO, width=190, optional=True),
             Column("Made by", lambda link: link.operator, Look.MUTED, width=92),
         )
 
+    def _state(self, link: CheckoutLink) -> str:
+        if link.is_outdated and link.is_payable(self.workspace.now_ms()):
+            return "outdated"
+        is_over = link.state is CheckoutState.OPEN and not link.is_payable(self.workspace.now_ms())
+        return "expired" if is_over else link.state.value
+
+    def _tone(self, link: CheckoutLink) -> str:
+        words = self._state(link)
+        if words in ("outdated", "expired"):
+            return "warn" if words == "outdated" else "unknown"
+        return LINK_TONES[link.state]
+
+    def _owed(self, link: CheckoutLink) -> str:
+        """Beside an open link: what it should ask for by now, without what is on its way from a bank."""
+        return formats.dollars(max(0, link.due_cents) * 10_000) if link.state is CheckoutState.OPEN else ""
+
+    def _owed_tone(self, link: CheckoutLink) -> str | None:
+        return "bad" if link.is_outdated else None
+
     def _left(self, link: CheckoutLink) -> str:
+        """Until an open link is over, or since when a bank was asked."""
+        if link.state is CheckoutState.PROCESSING and link.since_ms is not None:
+            return f"for {formats.span(max(0, self.workspace.now_ms() - link.since_ms))}"
         if link.state is not CheckoutState.OPEN or link.expires_ms is None:
             return ""
         left = link.expires_ms - self.workspace.now_ms()
@@ -81,7 +105,7 @@ class PaymentsViewModel(ViewModel):
         """Count down."""
         table = self.rows.table
         if table.rows:
-            table.dataChanged.emit(table.index(0, 4), table.index(len(table.rows) - 1, 4))
+            table.dataChanged.emit(table.index(0, STATE), table.index(len(table.rows) - 1, LEFT))
 
     # --- what an operator does, each by way of `act`
 
