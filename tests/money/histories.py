@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from bioql_console.domain.checkout import AmountRefused
 from bioql_console.domain.errors import OperatorError
+from bioql_console.services.checkout_links import CheckoutLinks
+from tests.money.consoles import Console, lose_answer
 from tests.money.world import BACK, DAY, HOUR, World
 
 CARDS = ("pm_card_visa", "pm_card_chargeCustomerFail", None)
@@ -25,6 +27,8 @@ STEPS = st.lists(
                 *("pays by bank", "bank bounces"),
                 *("asks for a link", "pays the old link", "uses much", "failed run", "adjusted", "refunded"),
                 *("refunded", "disputed", "new card", "voided", "written off", "paid by hand", "arrives"),
+                *("refund fails", "bank asks", "bank goes on", "bank goes on", "two consoles press", "answer is lost"),
+                *("stripe is asked", "page is left open"),
             )
         ),
         st.integers(0, 2**16),
@@ -82,6 +86,9 @@ class Account:
             if dispute["status"] == "lost" and dispute["id"] not in self.lost:
                 self.lost.add(dispute["id"])
                 self.owed_cents += dispute["amount"]
+            if dispute["status"] == "won" and dispute["id"] in self.lost:
+                self.lost.remove(dispute["id"])
+                self.owed_cents -= dispute["amount"]
 
 
 class Life:
@@ -94,6 +101,8 @@ class Life:
         self.user = world.register("ada", history.card)
         self.account = Account()
         self.link: Any = None
+        self.addresses: list[str] = []
+        self.other: Console | None = None
 
     def play(self) -> None:
         for name, number in self.history.steps:
@@ -133,11 +142,53 @@ class Life:
         asked = None if number % 3 else max(500_000, owed * (number % 100) // 100)
         try:
             self.link = self.world.links.open(self.user.id, asked_micros=asked, **BACK)
+            self.addresses.append(self.link.url)
         except AmountRefused:
             self.link = None
         except OperatorError as error:
             if error.code != "checkout.paying":
                 raise
+
+    def _two_consoles_press(self, number: int) -> None:
+        """The other console's link comes between: ours gives way, or both have the same."""
+        self._arrives(0)
+        other = self._another_console()
+        other.way.before = lambda: self._asks_for_a_link(number)
+        self._presses(other.links)
+
+    def _answer_is_lost(self, _number: int) -> None:
+        self._arrives(0)
+        other = self._another_console()
+        other.way.after = lose_answer
+        self._presses(other.links)
+
+    def _another_console(self) -> Console:
+        if self.other is None:
+            self.other = Console(self.world)
+        self.other.way.before = self.other.way.after = None
+        return self.other
+
+    def close(self) -> None:
+        if self.other is not None:
+            self.other.database.close()
+
+    def _presses(self, links: CheckoutLinks) -> None:
+        try:
+            self.addresses.append(links.open(self.user.id, **BACK).url)
+        except AmountRefused:
+            pass
+        except OperatorError as error:
+            if error.code not in ("checkout.paying", "checkout.busy", "stripe.unreachable"):
+                raise
+
+    def _stripe_is_asked(self, _number: int) -> None:
+        self.world.links.recover()
+
+    def _page_is_left_open(self, number: int) -> None:
+        """Whoever has any address that was ever handed out may try to pay there."""
+        self._arrives(0)
+        if self.addresses:
+            self.world.pay(self.addresses[number % len(self.addresses)])
 
     def _pays_the_old_link(self, _number: int) -> None:
         # A link that asks for too much is closed within seconds; whoever is faster pays ahead.
@@ -175,25 +226,55 @@ class Life:
             self.account.owed_cents += cents
         self._arrives(0)
 
-    def _charges(self) -> list[Any]:
-        return [
-            each for each in self.world.objects("charge")
-            if each["paid"] and not each["refunded"] and not each["disputed"]
-        ]  # fmt: skip
+    def _charges(self) -> list[tuple[Any, int]]:
+        """Paid ones, each with what no refund took and no bank holds, keeps or asks about."""
+        contested: dict[str, int] = {}
+        for dispute in self.world.objects("dispute"):
+            if dispute["status"] not in ("won", "warning_closed"):
+                contested[dispute["charge"]] = contested.get(dispute["charge"], 0) + dispute["amount"]
+        paid = [each for each in self.world.objects("charge") if each["paid"]]
+        left = [(each, each["amount"] - each["amount_refunded"] - contested.get(each["id"], 0)) for each in paid]
+        return [(each, cents) for each, cents in left if cents > 0]
 
     def _refunded(self, number: int) -> None:
-        if found := self._charges():
-            charge = found[number % len(found)]
-            left = charge["amount_captured"] - charge["amount_refunded"]
+        if found := [(each, left) for each, left in self._charges() if not each.get("_held")]:
+            charge, left = found[number % len(found)]
             self.world.control("refunds", payment_intent=charge["payment_intent"], amount=number % left + 1)
 
+    def _refund_fails(self, number: int) -> None:
+        if found := [each for each in self.world.objects("refund") if each["status"] != "failed"]:
+            self.world.control("refund_fails", refund=found[number % len(found)]["id"])
+
+    def _contest(self, number: int, *, inquiry: bool) -> Any:
+        found = self._charges()
+        if not found:
+            return None
+        charge, left = found[number % len(found)]
+        cents = left if number % 3 else number % left + 1
+        payment = charge["payment_intent"]
+        return self.world.control("disputes", payment_intent=payment, amount=cents, inquiry=inquiry)
+
     def _disputed(self, number: int) -> None:
-        # Stripe refuses a dispute beyond what is left of a charge, so only whole ones are disputed here.
-        if found := [each for each in self._charges() if not each["amount_refunded"]]:
-            dispute = self.world.control("disputes", payment_intent=found[number % len(found)]["payment_intent"])
+        dispute = self._contest(number, inquiry=False)
+        if dispute is not None and number % 4:
             words = "winning_evidence" if number % 2 else "losing_evidence"
             api = self.world.stripe.gateway().v1
             api.disputes.update(dispute["id"], {"evidence": {"uncategorized_text": words}})
+
+    def _bank_asks(self, number: int) -> None:
+        self._contest(number, inquiry=True)
+
+    def _bank_goes_on(self, number: int) -> None:
+        """With any of its disputes: an inquiry becomes one, one is decided, a lost one is given back."""
+        ways = {
+            "warning_needs_response": ("escalated", "won"),
+            "needs_response": ("won", "lost"),
+            "lost": ("reinstated",),
+        }
+        if found := [each for each in self.world.objects("dispute") if each["status"] in ways]:
+            dispute = found[number % len(found)]
+            to = ways[dispute["status"]]
+            self.world.control("dispute_changes", dispute=dispute["id"], to=to[number % len(to)])
 
     def _new_card(self, number: int) -> None:
         if self.history.card is not None:

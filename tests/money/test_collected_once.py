@@ -43,8 +43,8 @@ def test_a_dollar_is_collected_once(folder: Path, history: History) -> None:
     place = folder / str(next(names))
     place.mkdir()
     world = World(place, "w", folder)
+    life = Life(world, history)
     try:
-        life = Life(world, history)
         life.play()
         check(world, life)
         for _ in range(2):
@@ -52,6 +52,7 @@ def test_a_dollar_is_collected_once(folder: Path, history: History) -> None:
             life.rest()
         check(world, life)
     finally:
+        life.close()
         world.close()
         shutil.rmtree(place)
 
@@ -59,6 +60,7 @@ def test_a_dollar_is_collected_once(folder: Path, history: History) -> None:
 def check(world: World, life: Life) -> None:
     user = world.user(life.user.id)
     world.check_books()
+    assert len(world.objects("checkout.session", status="open")) <= 1, "one open page per balance"
     assert world.cash_cents() == world.collected_cents(), "the cash in our books is the cash at Stripe"
     assert life.account.twice_cents == 0, "nothing was collected that was not owed"
     with world.database.read() as work:

@@ -1,28 +1,21 @@
 """One open link per balance, whatever is cut off and whoever presses; links that no longer fit; payments that don't."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import stripe
 
 from bioql_console.domain.checkout import AmountRefused, CheckoutLink, CheckoutState
-from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.money import MICROS_PER_CENT
 from bioql_console.domain.paging import CheckoutQuery
 from bioql_console.domain.users import User
-from bioql_console.services.changes import Changes
 from bioql_console.services.checkout_links import LONGEST_CALL_MS, CheckoutLinks
-from bioql_console.services.stripe_access import StripeAccess
-from bioql_console.services.stripe_gateway import StripeGateway
-from bioql_console.services.stripe_transport import Limits
-from bioql_console.storage.database import Database, sqlite_url
+from tests.money.consoles import Console, lose_answer
 from tests.money.test_invoices_and_links import agrees, month_is_invoiced, uses
-from tests.money.world import BACK, DAY, HOUR, InProcess, World
+from tests.money.world import BACK, DAY, HOUR, World
 
 
 @pytest.fixture
@@ -41,44 +34,6 @@ def ada(world: World) -> User:
     return ada
 
 
-@dataclass
-class Way:
-    """A console's way to the sandbox. Something may happen before a page's making is asked for, or after the answer."""
-
-    through: InProcess
-    before: Callable[[], None] | None = None
-    after: Callable[[], None] | None = None
-
-    def request(
-        self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None
-    ) -> tuple[str, int, Mapping[str, str]]:
-        makes = method.upper() == "POST" and url.endswith("/v1/checkout/sessions")
-        if makes and self.before:
-            happens, self.before = self.before, None
-            happens()
-        answer = self.through.request(method, url, headers, post_data)
-        if makes and self.after:
-            happens, self.after = self.after, None
-            happens()
-        return answer
-
-
-class Console:
-    """Another process on the same ledger and the same Stripe account."""
-
-    def __init__(self, world: World) -> None:
-        assert world.database.path is not None
-        self.database = Database(sqlite_url(world.database.path), world.now_ms)
-        self.way = Way(InProcess(world.sandbox))
-        self.stripe = StripeAccess(Environment.SANDBOX, lambda: world.sandbox.secret_key, "http://127.0.0.1:1")
-        limits = Limits(network_retries=0, rate_limit_retries=0)
-        gateway = StripeGateway(world.sandbox.secret_key, Environment.SANDBOX, base="http://127.0.0.1:1", limits=limits)
-        door: Any = gateway.v1._requestor._client
-        door._client = lambda: self.way
-        self.stripe._gateway = gateway
-        self.links = CheckoutLinks(self.database, self.stripe, Changes(), world.now_ms, Environment.SANDBOX)
-
-
 @pytest.fixture
 def other(world: World) -> Iterator[Console]:
     console = Console(world)
@@ -94,10 +49,6 @@ def links_of(world: World, user: User) -> list[CheckoutLink]:
 
 def open_pages(world: World) -> list[Any]:
     return world.objects("checkout.session", status="open")
-
-
-def lost() -> None:
-    raise stripe.APIConnectionError("connection reset by peer")
 
 
 # --- one open link per balance ---
@@ -169,7 +120,7 @@ def test_the_database_lets_one_open_link_through(world: World, ada: User) -> Non
 
 
 def test_a_link_whose_answer_was_lost_is_found_again(world: World, other: Console, ada: User) -> None:
-    other.way.after = lost
+    other.way.after = lose_answer
     with pytest.raises(OperatorError):
         other.links.open(ada.id, **BACK)
     (link,) = links_of(world, ada)
@@ -183,7 +134,7 @@ def test_a_link_whose_answer_was_lost_is_found_again(world: World, other: Consol
 
 
 def test_pressing_again_after_a_lost_answer_leaves_one_page(world: World, other: Console, ada: User) -> None:
-    other.way.after = lost
+    other.way.after = lose_answer
     with pytest.raises(OperatorError):
         other.links.open(ada.id, **BACK)
     again = other.links.open(ada.id, **BACK)
@@ -212,7 +163,7 @@ def test_a_page_that_comes_into_being_after_its_link_was_given_up_is_closed(
 
 
 def test_a_link_that_stripe_never_made_is_given_up_in_time(world: World, other: Console, ada: User) -> None:
-    other.way.before = lost
+    other.way.before = lose_answer
     with pytest.raises(OperatorError):
         other.links.open(ada.id, **BACK)
     assert world.links.recover().changed == 0, "somebody may be asking right now"
