@@ -30,6 +30,7 @@ LIBRARIES = {
     "shiboken6": ("ui/",),
     "qasync": ("ui/",),
     "typer": ("cli.py",),
+    "websockets": ("sandbox/",),
     "aiohttp": (),  # beside stripe it adds 0.2 s to every start
 }
 

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from .api import Api, refusal
 from .checkout_page import CheckoutPage
+from .cli_sessions import CliSessions
 from .control import Control
 from .delivery import DeliveryWorker
 from .faults import Faults, failing_answer
@@ -19,6 +20,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 LONGEST_BODY = 1_048_576
+SESSIONS = "/v1/stripecli/sessions"
 
 
 class Disconnected(Exception):
@@ -28,9 +30,17 @@ class Disconnected(Exception):
 class SandboxApp:
     """`/v1/…` and `/v2/…`, the Checkout page, `/_sandbox/…`; delivers webhooks from start-up to shutdown."""
 
-    def __init__(self, api: Api, page: CheckoutPage, control: Control, faults: Faults, worker: DeliveryWorker) -> None:
+    def __init__(
+        self,
+        api: Api,
+        page: CheckoutPage,
+        control: Control,
+        faults: Faults,
+        worker: DeliveryWorker,
+        sessions: CliSessions,
+    ) -> None:
         self._api, self._page, self._control = api, page, control
-        self._faults, self._worker = faults, worker
+        self._faults, self._worker, self._sessions = faults, worker, sessions
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -71,6 +81,8 @@ class SandboxApp:
         elif fault == "hang":
             await self._hang(request, receive)
         else:
+            if path == SESSIONS:
+                await self._sessions.start()
             answer = self._answer(request)
             self._worker.wake()
             await (_respond(send, answer) if fault is None else _break_off(send, answer))

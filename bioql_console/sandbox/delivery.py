@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import json
 import time
 from collections.abc import Callable
@@ -15,6 +13,7 @@ from .delivery_queue import Delivery, DeliveryQueue, real_ms
 from .errors import Json
 from .jobs import Jobs
 from .messages import is_local_url
+from .signatures import signature_header
 from .store import Store
 from .work import public
 
@@ -46,12 +45,6 @@ class RetryPolicy:
         return float(min(self.longest_s, self.first_s * 2 ** min(failures - 1, 30)))
 
 
-def signature_header(secret: str, at: int, body: bytes) -> str:
-    """`Stripe-Signature` of a body, made at a time in seconds."""
-    signed = hmac.new(secret.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
-    return f"t={at},v1={signed}"
-
-
 class DeliveryWorker:
     """Runs on the event loop beside the API; also does what the clock brings about."""
 
@@ -80,6 +73,8 @@ class DeliveryWorker:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if self._queue.cli_sessions is not None:
+            await self._queue.cli_sessions.stop()
         if self._client:
             await self._client.aclose()
             self._client = None
@@ -97,6 +92,8 @@ class DeliveryWorker:
             if self._client is None and self._queue.due(1):
                 self._client = await asyncio.to_thread(_new_client, self._retries.timeout_s)
             self._send_due()
+            if self._queue.cli_sessions is not None:
+                self._queue.cli_sessions.push()
             try:
                 await asyncio.wait_for(self._woken.wait(), self._pause_s())
             except TimeoutError:

@@ -1,14 +1,19 @@
 """Which webhook still has to go where. Lives in the same file as the objects, so that no event is lost between them."""
 
+from __future__ import annotations
+
 import json
 import random
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import Json
 from .store import Store
+
+if TYPE_CHECKING:
+    from .cli_sessions import CliSessions
 
 SHUFFLE_WITHIN_S = 0.5
 KEPT_ATTEMPTS = 25
@@ -55,6 +60,7 @@ class DeliveryQueue:
         self._store = store
         self.options = DeliveryOptions()
         self.webhook_url: str | None = None
+        self.cli_sessions: CliSessions | None = None
 
     def add(self, event: Json) -> int:
         """Queue an event for everyone who wants it; the answer is how many that are."""
@@ -72,6 +78,8 @@ class DeliveryQueue:
         """Send an event again, to one endpoint or to everyone who wants it."""
         if endpoint is None:
             self.add(event)
+            if self.cli_sessions is not None:
+                self.cli_sessions.send_again(event)
         else:
             self._queue(event, endpoint, self._due_ms())
 
@@ -136,6 +144,16 @@ class DeliveryQueue:
             self._store.db.execute(
                 "UPDATE deliveries SET state = ?, next_ms = ? WHERE seq = ? AND (state <> 'pending' OR next_ms = ?)",
                 (state, next_ms, delivery.seq, delivery.due_ms),
+            )
+
+    def record_elsewhere(self, event: Json, taker: str, attempt: Json, *, taken: bool) -> None:
+        """Remember how an event fared that somebody else than this queue brought to its taker."""
+        with self._store.transaction():
+            self._store.db.execute(
+                "INSERT INTO deliveries (event, type, endpoint, state, attempts, count) VALUES (?, ?, ?, ?, ?, 1)"
+                " ON CONFLICT (event, endpoint)"
+                " DO UPDATE SET state = excluded.state, attempts = excluded.attempts, count = count + 1",
+                (event["id"], event["type"], taker, "succeeded" if taken else "failed", json.dumps([attempt])),
             )
 
     def hurry(self, endpoint: str | None = None) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from .api import Api
 from .asgi import SandboxApp
 from .checkout_page import CheckoutPage
+from .cli_sessions import CliSessions
 from .control import Control
 from .delivery import DeliveryWorker, RetryPolicy
 from .delivery_queue import DIRECT, DeliveryQueue
@@ -41,6 +42,7 @@ class Sandbox:
         self._base_url: str | None = None
         self._queue = DeliveryQueue(self._store)
         self._queue.webhook_url = webhook_url
+        self._queue.cli_sessions = CliSessions(self._store, self._queue)
         self._queue.hurry()
         jobs = Jobs(self._store, self._registry, self._work)
         faults = Faults()
@@ -51,6 +53,7 @@ class Sandbox:
             Control(self._store, self._queue, jobs, faults, self._work, TROUBLE),
             faults,
             self._worker,
+            self._queue.cli_sessions,
         )
 
     def set_webhook_url(self, url: str | None) -> None:

@@ -1,0 +1,37 @@
+"""`/v1/stripecli/sessions`: what `stripe listen` asks for first. Stripe does not document it."""
+
+from ..cli_sessions import FEATURE
+from ..errors import Json, StripeError
+from ..params import EXPAND, Many, Table, Text
+from ..registry import Resource, Route
+from ..work import API_VERSION, Work
+
+FORWARDS = ("forward_to_url", "forward_connect_to_url", "forward_thin_to_url", "forward_thin_connect_to_url")
+RECONNECT_S = 3_600
+
+SESSION: Table = EXPAND | {
+    "device_name": Text(),
+    "websocket_features": Many(),
+    **{name: Text() for name in FORWARDS},
+}
+
+
+def _open(work: Work) -> Json:
+    sessions = work.queue.cli_sessions
+    if sessions is None or FEATURE not in (work.params.get("websocket_features") or [FEATURE]):
+        raise StripeError("The sandbox opens sessions for webhooks only.", param="websocket_features")
+    session_id, url = sessions.issue()
+    return {
+        "object": "stripecli.session",
+        "secret": sessions.secret,
+        "websocket_id": session_id,
+        "websocket_url": url,
+        "websocket_authorized_feature": FEATURE,
+        "reconnect_delay": RECONNECT_S,
+        "default_version": API_VERSION,
+        "latest_version": API_VERSION,
+        "display_connect_filter_warning": False,
+    }
+
+
+RESOURCE = Resource("stripecli.session", routes=(Route("POST", "/v1/stripecli/sessions", _open, SESSION),))
