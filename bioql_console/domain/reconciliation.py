@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 from bioql_console.domain.ageing import DAY_MS
-from bioql_console.domain.difference_kinds import Kind, Repair
+from bioql_console.domain.difference_kinds import Kind
 from bioql_console.domain.money import MICROS_PER_CENT, plain_dollars
+from bioql_console.domain.repairs import Repair
 
 # How far back the console looks unless it is told otherwise; never to before the books began.
 DEFAULT_MS = 90 * DAY_MS

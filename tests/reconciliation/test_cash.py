@@ -38,6 +38,8 @@ def test_a_paid_link_whose_event_was_missed(desk: Desk, ada: User, gone: bool) -
     assert "event never reached" in one.cause
     desk.repair(Kind.PAYMENT_MISSED)
     desk.is_clean()
+    (event,) = desk.world.rows("SELECT event_id FROM inbox WHERE object_id = ?", payment)[0]
+    assert event.startswith("reconciled_" if gone else "evt_")
     assert desk.world.net_cents(ada.id) == 0
     month_is_invoiced(desk.world, ada)
     desk.is_clean()
@@ -181,6 +183,23 @@ def test_a_refund_that_never_went_out(desk: Desk, ada: User) -> None:
     assert desk.world.net_cents(ada.id) == 0
 
 
+def test_a_refund_that_the_bank_sent_back_unheard(desk: Desk, ada: User) -> None:
+    payment = desk.pays(ada)
+    desk.world.drain()
+    refund = desk.world.control("refunds", payment_intent=payment, amount=5_000)
+    desk.world.drain()
+    desk.world.control("refund_fails", refund=refund["id"])
+    desk.keep_no_events()
+    one = desk.only(Kind.REFUND_FAILED)
+    assert (one.ledger_cents, one.stripe_cents) == (-5_000, None)
+    desk.repair(Kind.REFUND_FAILED)
+    desk.is_clean()
+    desk.world.control("refunds", payment_intent=payment, amount=5_000)
+    desk.world.drain()
+    desk.is_clean()
+    assert desk.world.net_cents(ada.id) == 5_000
+
+
 def test_a_payment_and_its_refund_were_both_missed(desk: Desk, ada: User) -> None:
     payment = desk.pays(ada)
     desk.world.control("refunds", payment_intent=payment, amount=5_000)
@@ -212,6 +231,28 @@ def test_a_dispute_and_its_outcome_unheard(desk: Desk, ada: User, outcome: str) 
     desk.repair(Kind.DISPUTE_OUTCOME)
     desk.is_clean()
     assert desk.world.net_cents(ada.id) == (35_000 if outcome.startswith("losing") else 0)
+
+
+def test_an_inquiry_holds_nothing_until_it_becomes_a_dispute(desk: Desk, ada: User) -> None:
+    payment = desk.pays(ada)
+    desk.world.drain()
+    inquiry = desk.world.control("disputes", payment_intent=payment, inquiry=True, amount=10_000)
+    desk.keep_no_events()
+    desk.is_clean()
+    desk.world.control("dispute_changes", dispute=inquiry["id"], to="escalated")
+    desk.keep_no_events()
+    assert desk.only(Kind.DISPUTE_MISSED).stripe_cents == -10_000
+    desk.repair(Kind.DISPUTE_MISSED)
+    desk.is_clean()
+    desk.world.control("dispute_changes", dispute=inquiry["id"], to="lost")
+    desk.world.drain()
+    desk.is_clean()
+    desk.world.control("dispute_changes", dispute=inquiry["id"], to="reinstated")
+    desk.keep_no_events()
+    desk.only(Kind.DISPUTE_OUTCOME)
+    desk.repair(Kind.DISPUTE_OUTCOME)
+    desk.is_clean()
+    assert desk.world.net_cents(ada.id) == 0
 
 
 def test_a_dispute_that_no_bank_opened(desk: Desk, ada: User) -> None:

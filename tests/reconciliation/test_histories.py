@@ -15,13 +15,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from bioql_console.domain.difference_kinds import Kind, Repair
+from bioql_console.domain.difference_kinds import Kind
 from bioql_console.domain.ledger import payment_fact, refund_fact
+from bioql_console.domain.repairs import Repair
 from bioql_console.domain.users import User
 from tests.money.histories import HISTORIES, History, Life
 from tests.reconciliation.desks import Desk
 
-EXAMPLES = int(os.environ.get("HISTORIES", "24"))
+EXAMPLES = int(os.environ.get("HISTORIES", "16"))
 MEMORY = Path("/dev/shm")
 names = itertools.count()
 play = settings(

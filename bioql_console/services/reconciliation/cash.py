@@ -4,8 +4,9 @@ from bioql_console.domain.ageing import DAY_MS
 from bioql_console.domain.cash import CashEntry, DocumentSum, Part
 from bioql_console.domain.difference_kinds import Kind
 from bioql_console.domain.reconciliation import Difference, OnItsWay, utc_day
+from bioql_console.domain.refunds import NOT_REFUNDED
 from bioql_console.services.reconciliation.reading import (
-    dispute_fact,
+    dispute_facts,
     facts_of,
     payment_fact,
     payment_pair,
@@ -41,7 +42,7 @@ def _look_again(run: Run, one: DocumentSum) -> None:
         run.scratch.take_facts(facts_of(refund_fact, run.gateway.refunds_of(one.document), run))
     elif one.part == Part.DISPUTE.value:
         found = run.gateway.dispute(one.document)
-        run.scratch.take_facts(facts_of(dispute_fact, [found] if found else [], run))
+        run.scratch.take_facts(run.gateway.read(dispute_facts, found) if found else ())
     run.scratch.take_entries(_entries(run, one.part, one.document))
 
 
@@ -108,8 +109,14 @@ def _named(run: Run, one: DocumentSum, day_ms: int) -> Difference:
         user.user_id if user else None,
         user.name if user else "",
         one.customer,
-        details={"part": one.part, "payment": one.payment, "reference": one.reference},
+        details={"part": one.part, "payment": one.payment, "reference": one.reference, **_given_back(run, one)},
     )
+
+
+def _given_back(run: Run, one: DocumentSum) -> dict[str, str]:
+    """Says so of a payment that an operator gave back instead of counting it."""
+    with run.store.read() as work:
+        return {"given_back": "yes"} if one.payment and work.inbox.was_turned_down(one.payment) else {}
 
 
 def _payment(run: Run, one: DocumentSum) -> tuple[Kind, str]:
@@ -146,8 +153,9 @@ def _why_not_collected(run: Run, document: str) -> str:
 
 def _refund(run: Run, one: DocumentSum) -> tuple[Kind, str]:
     if abs(one.stripe_cents) < abs(one.books_cents):
-        failed = any(refund.get("status") in ("failed", "canceled") for refund in run.gateway.refunds_of(one.document))
-        return Kind.REFUND_NOT_MADE, "The refund failed at Stripe." if failed else "Stripe has no such refund."
+        if any(refund.get("status") in NOT_REFUNDED for refund in run.gateway.refunds_of(one.document)):
+            return Kind.REFUND_FAILED, "The bank could not take it, and the event never reached these books."
+        return Kind.REFUND_NOT_MADE, "Stripe has no such refund."
     if not run.scratch.payment_is_known(one.payment):
         if run.scratch.user_of(one.customer) is None and run.scratch.owner_of(one.customer) is None:
             return Kind.PAYMENT_FOREIGN, "It is the refund of a payment that is not ours."

@@ -12,6 +12,7 @@ from bioql_console.domain.cash import Part
 from bioql_console.domain.difference_kinds import Kind
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.reconciliation import Difference
+from bioql_console.domain.refunds import NOT_REFUNDED
 from bioql_console.domain.webhooks import EventSource, EventState, ReceivedEvent
 from bioql_console.services.event_intake import parse
 from bioql_console.services.stripe_types import Content
@@ -84,7 +85,11 @@ def _objects(gateway: "StripeGateway", one: Difference) -> list[Missed]:
     part = one.details.get("part", "")
     if part == Part.REFUND.value:
         charges = [each for each in gateway.charges_of(one.stripe_id) if each.get("status") == "succeeded"]
-        return [("charge.refunded", charge) for charge in charges]
+        refunds = gateway.refunds_of(one.stripe_id)
+        return [
+            *(("charge.refunded", charge) for charge in charges),
+            *(("refund.failed" if each.get("status") in NOT_REFUNDED else "refund.updated", each) for each in refunds),
+        ]
     if part == Part.DISPUTE.value:
         dispute = gateway.dispute(one.stripe_id)
         closed = dispute is not None and dispute.get("status") in ("won", "lost")

@@ -5,14 +5,13 @@ from typing import Any
 
 from bioql_console.domain.cash import CashFact, CustomerRow, InvoiceRow, Part
 from bioql_console.domain.reconciliation import OnItsWay, utc_day
+from bioql_console.domain.refunds import LOST, NOT_REFUNDED
 from bioql_console.services.reconciliation.run import Run
 from bioql_console.services.stripe_types import Content, id_of
 
 REFERENCE = "bioql_reference"
-# A refund in these states is on its way or there; a failed or cancelled one gave nothing back.
-GIVEN_BACK = frozenset(("succeeded", "pending", "requires_action"))
-# In these states a bank holds the money; an inquiry ("warning_…") holds nothing.
-HELD = frozenset(("needs_response", "under_review", "lost"))
+# In these states a bank has the money, should Stripe list no movements; an inquiry ("warning_…") holds nothing.
+HELD = frozenset(("needs_response", "under_review")) | LOST - {"prevented"}
 
 
 def read_both(run: Run) -> None:
@@ -32,7 +31,7 @@ def read_both(run: Run) -> None:
     )
     run.watch.begin("Reading disputes from Stripe")
     disputes = _counted(run, gateway.dispute_pages(*span))
-    scratch.take_facts(fact for one in disputes if (fact := _dispute(run, one)))
+    scratch.take_facts(fact for one in disputes for fact in _dispute(run, one))
     run.watch.begin("Reading customers from Stripe")
     customers = _counted(run, gateway.customer_pages(), "customers")
     scratch.take_customers(gateway.read(customer_row, one) for one in customers)
@@ -71,11 +70,13 @@ def _payment(run: Run, charge: Content) -> CashFact | None:
     return run.gateway.read(payment_fact, charge)
 
 
-def _dispute(run: Run, dispute: Content) -> CashFact | None:
-    fact = run.gateway.read(dispute_fact, dispute)
-    if fact is not None and dispute["status"] == "lost":
-        run.lost_disputes.append((fact.id, fact.payment, fact.customer, fact.cents, fact.at_ms))
-    return fact
+def _dispute(run: Run, dispute: Content) -> list[CashFact]:
+    facts = run.gateway.read(dispute_facts, dispute)
+    cents = sum(fact.cents for fact in facts)
+    if dispute["status"] in LOST and cents:
+        last = facts[-1]
+        run.lost_disputes.append((last.document, last.payment, last.customer, cents, last.at_ms))
+    return facts
 
 
 def payment_fact(charge: Content) -> CashFact | None:
@@ -95,16 +96,21 @@ def payment_fact(charge: Content) -> CashFact | None:
 
 def refund_fact(refund: Content) -> CashFact | None:
     """A refund as cash that went out; None when it failed."""
-    if refund["status"] not in GIVEN_BACK:
+    if refund["status"] in NOT_REFUNDED:
         return None
     return _back(Part.REFUND, refund, "")
 
 
-def dispute_fact(dispute: Content) -> CashFact | None:
-    """What a bank holds or keeps; None when it holds nothing, or gave it back."""
-    if dispute["status"] not in HELD:
-        return None
-    return _back(Part.DISPUTE, dispute, str(dispute["id"]))
+def dispute_facts(dispute: Content) -> list[CashFact]:
+    """What a bank took, and what it gave back; nothing while it only asks."""
+    whole = _back(Part.DISPUTE, dispute, str(dispute["id"]))
+    moved = [one for one in dispute.get("balance_transactions") or () if isinstance(one, dict)]
+    if moved:
+        return [
+            whole._replace(id=str(one["id"]), cents=_usd(one, one["amount"]), at_ms=int(one["created"]) * 1000)
+            for one in moved
+        ]
+    return [whole] if dispute["status"] in HELD else []
 
 
 def _back(part: Part, thing: Content, document: str) -> CashFact:

@@ -32,6 +32,7 @@ from bioql_console.services.reconciliation.twice import check_paid_twice
 from bioql_console.services.stripe_access import StripeAccess
 
 STEPS = 12
+GIVEN_BACK = "An operator gave it back instead of counting it."
 RECONCILED = "reconciled books and Stripe"
 # Several answers of Stripe's at a time; its limit is a hundred a second.
 LANES = 4
@@ -140,7 +141,10 @@ class Reconciliation:
         counts = run.findings.counts
         for one in run.findings.kept:
             known = accepted.get(one.key)
-            if known is not None and known.state == one.state:
+            if "given_back" in one.details:
+                let_stand.append((one, GIVEN_BACK))
+                counts[one.kind] -= 1
+            elif known is not None and known.state == one.state:
                 let_stand.append((one, f"{known.remark} ({known.operator})"))
                 counts[one.kind] -= 1
             else:

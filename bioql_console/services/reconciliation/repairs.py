@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bioql_console.domain.difference_kinds import Repair
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.money import MICROS_PER_CENT, plain_dollars
 from bioql_console.domain.reconciliation import Accepted, Difference
+from bioql_console.domain.repairs import Repair
 from bioql_console.services.changes import Change, Changes
 from bioql_console.services.event_applier import EventApplier
 from bioql_console.services.ports import Store
