@@ -159,6 +159,7 @@ class Core:
         self._stop_sending.set()
         self._wake_sender.set()
         self._sender.join(timeout=10)
+        self.outbox.close()
         self.inbox_writer.close()
         self.applier.stop()
         self.database.close()

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from bioql_console.domain.outbox import MessageState
+
 Row = TypeVar("Row")
 
 
@@ -51,6 +53,14 @@ class EventQuery:
     text: str = ""
     attention: bool = False
     types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxQuery:
+    """What the outbox on the Meter page asks for: messages in a state, refused with a code."""
+
+    state: MessageState | None = None
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)

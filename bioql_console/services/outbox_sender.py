@@ -2,33 +2,46 @@
 
 import random
 import threading
-from collections.abc import Callable, Sequence
+import uuid
+from collections.abc import Callable, Collection, Sequence
 
-from bioql_console.domain.checkout import CheckoutLink
 from bioql_console.domain.errors import OperatorError
-from bioql_console.domain.invoices import InvoiceState
-from bioql_console.domain.meter import EVENT_NAME
-from bioql_console.domain.outbox import Message, MessageKind
+from bioql_console.domain.meter_errors import METER_ERRORS, UNCLEAR, explained
+from bioql_console.domain.outbox import MONEY, OLDEST_TAKEN_MS, REMEMBERED_MS, USAGE, Message, MessageKind
 from bioql_console.services.changes import Change, Changes
+from bioql_console.services.money_messages import FIRST_PAUSE_MS, MoneyMessages
 from bioql_console.services.ports import Store
-from bioql_console.services.settlement import queue_balance, uninvoiced_cents
 from bioql_console.services.stripe_access import StripeAccess
+from bioql_console.services.stripe_errors import SlowDown
+from bioql_console.services.usage_lane import WIDTH, UsageLane
+from bioql_console.services.usage_meter import KNOWN, NO_METER, StripeUsageMeter, UsageMeter
 
-FIRST_PAUSE_MS = 2_000
 LONGEST_PAUSE_MS = 15 * 60_000
 IDLE_S = 5.0
+BATCH = 500
+# A dead process's messages are free again after this. Nothing is begun in the last part of it: the slowest call with
+# its repeats takes less than that, so that nobody else begins while it is under way.
+LEASE_MS = 180_000
+LAST_START_MS = 60_000
+# Stripe remembers an identifier for a day; an hour is kept for clocks that differ.
+CERTAIN_MS = REMEMBERED_MS - 3_600_000
+TOO_OLD = "timestamp_too_far_in_past"
+MINUTE_MS = 60_000
 # Failures that pass by themselves, or once the operator has mended the credentials.
 PASSING = frozenset(
-    f"stripe.{code}" for code in ("unreachable", "failed", "rate_limited", "key_refused", "permission", "disabled")
-) | frozenset(("live.locked", "keychain.locked", "keychain.frozen", "keychain.gone"))
+    f"stripe.{code}"
+    for code in ("unreachable", "failed", "busy", "rate_limited", "key_refused", "permission", "disabled")
+) | frozenset(("live.locked", "keychain.locked", "keychain.frozen", "keychain.gone", NO_METER))
 
 
 class OutboxSender:
-    """Takes due messages, sends each, and only then marks it; Stripe's idempotency makes a repeat harmless.
+    """Claims due messages, sends each, and only then marks it; what Stripe remembers makes a repeat harmless.
 
     Args:
         days_until_due: Of invoices that customers without a card are sent.
         meter_lag_ms: How long Stripe may take to count usage that it accepted.
+        meter: What counts usage; Stripe's meter when None.
+        width: How many usage events are under way at the same time.
     """
 
     def __init__(
@@ -39,13 +52,21 @@ class OutboxSender:
         now_ms: Callable[[], int],
         days_until_due: int = 30,
         meter_lag_ms: int = 0,
+        *,
+        meter: UsageMeter | None = None,
+        width: int = WIDTH,
     ) -> None:
         self._store = store
         self._stripe = stripe
         self._changes = changes
         self._now_ms = now_ms
-        self._days_until_due = days_until_due
-        self._meter_lag_ms = meter_lag_ms
+        self._meter = meter or StripeUsageMeter(stripe.gateway)
+        self._lane = UsageLane(self._meter, PASSING, width=width)
+        self._money = MoneyMessages(store, stripe, self._meter, now_ms, days_until_due, meter_lag_ms)
+        self._name = uuid.uuid4().hex
+        self._rests_until_ms = 0
+        self._walls = 0
+        self._held, self._why = "", ""
 
     def run(self, stop: threading.Event, wake: threading.Event) -> None:
         """Send until told to stop; looks when woken, and every few seconds for what is due again."""
@@ -58,127 +79,140 @@ class OutboxSender:
             if not sent:
                 wake.wait(IDLE_S)
 
-    def send_due(self, limit: int = 100) -> int:
+    def close(self) -> None:
+        """End the threads that send usage."""
+        self._lane.close()
+
+    def hold_usage(self, words: str) -> None:
+        """Send no usage from here until `go_on_with_usage`, e.g. while the meter is replaced; money goes on."""
+        self._held = words
+
+    def go_on_with_usage(self) -> None:
+        self._held, self._rests_until_ms = "", 0
+
+    @property
+    def rests(self) -> tuple[str, int]:
+        """Why usage rests, and until when in ms (0: until somebody says so); two empty values while it flows."""
+        if self._held:
+            return self._held, 0
+        return (self._why, self._rests_until_ms) if self._now_ms() < self._rests_until_ms else ("", 0)
+
+    def send_due(self, limit: int = BATCH) -> int:
         """Send what is due; no transaction is open while Stripe is asked. Returns how many were accepted."""
+        count, wall = self._send_usage(limit)
+        if wall is None or wall.code in ("stripe.rate_limited", NO_METER):
+            count += self._send_money(limit)
+        return count
+
+    def _claim(self, limit: int, kinds: Collection[MessageKind]) -> list[Message]:
+        with self._store.write() as work:
+            claimed = work.outbox.claim(self._name, self._now_ms(), LEASE_MS, limit, kinds)
+            work.commit()
+        return claimed
+
+    # --- usage
+
+    def _send_usage(self, limit: int) -> tuple[int, OperatorError | None]:
+        began_ms = self._now_ms()
+        if self._held or began_ms < self._rests_until_ms:
+            return 0, None
+        # While Stripe is out of reach, a few messages are enough to find out that it is back.
+        usage = self._claim(min(limit, WIDTH) if self._walls else limit, USAGE)
+        if not usage:
+            return 0, None
+        ready = [message for message in usage if self._may_be_sent(message)]
+        sent = self._lane.send(ready, lambda: self._now_ms() - began_ms < LAST_START_MS)
+        now_ms = self._now_ms()
+        if sent.wall is not None:
+            self._rest(sent.wall)
+        elif sent.accepted:
+            self._walls = 0
+        with self._store.write() as work:
+            accepted = [message.id for message in sent.accepted]
+            for message, error in sent.refused:
+                if error.code == KNOWN and message.attempts > 0:
+                    accepted.append(message.id)  # it arrived the time before
+                else:
+                    work.outbox.refused(message.id, error.what, _code_of(error))
+            work.outbox.sent(accepted, now_ms)
+            for message, error in sent.failed:
+                work.outbox.failed(message.id, error.what, self._rests_until_ms)
+            work.outbox.release(sent.untouched)
+            work.commit()
+        self._changes.publish(Change("outbox-sent"))
+        return len(accepted), sent.wall
+
+    def _rest(self, wall: OperatorError) -> None:
+        """The lane as a whole rests, for as long as Stripe asks or each time longer."""
+        pause = min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** min(self._walls, 20))
+        if isinstance(wall, SlowDown):
+            pause = wall.pause_ms or pause
+        self._walls += 1
+        self._why = wall.what
+        self._rests_until_ms = self._now_ms() + round(pause * random.uniform(1.0, 1.2))
+
+    def _may_be_sent(self, message: Message) -> bool:
+        """Not what Stripe takes no more, and not what it may have counted and forgotten."""
+        now_ms = self._now_ms()
+        if message.occurred_ms < now_ms - OLDEST_TAKEN_MS:
+            self._refuse(message, TOO_OLD)
+            return False
+        if message.tried_ms is None or now_ms - message.tried_ms < CERTAIN_MS:
+            return True
+        return self._was_not_counted(message)
+
+    def _was_not_counted(self, message: Message) -> bool:
+        """A try more than a day ago broke off. The meter's total of that minute tells whether it arrived."""
+        start_ms = message.occurred_ms // MINUTE_MS * MINUTE_MS
+        customer, end_ms = message.stripe_customer_id, start_ms + MINUTE_MS
+        try:
+            counted = self._meter.total(customer, start_ms, end_ms)
+        except OperatorError:
+            self._release([message])
+            return False
         with self._store.read() as work:
-            due = work.outbox.due(self._now_ms(), limit)
-        accepted: list[int] = []
-        count = 0
-        for message in due:
-            if message.kind is MessageKind.INVOICE:
-                accepted = self._mark_sent(accepted)  # it looks at what still waits
+            known = work.outbox.metered_cents(message.user_id, customer, start_ms, end_ms)
+        if counted is not None and counted == known:
+            return True
+        if counted is not None and counted == known + message.value:
+            with self._store.write() as work:
+                work.outbox.sent([message.id], self._now_ms())
+                work.commit()
+        else:
+            self._refuse(message, UNCLEAR)
+        return False
+
+    def _refuse(self, message: Message, code: str) -> None:
+        with self._store.write() as work:
+            work.outbox.refused(message.id, explained(code).words, code)
+            work.commit()
+
+    # --- money
+
+    def _send_money(self, limit: int) -> int:
+        began_ms, count = self._now_ms(), 0
+        money = self._claim(limit, MONEY)
+        for number, message in enumerate(money):
+            if self._now_ms() - began_ms >= LAST_START_MS:
+                self._release(money[number:])
+                break
             try:
-                if self._send(message):
-                    accepted.append(message.id)
+                if self._money.send(message):
+                    self._mark_sent(message)
                     count += 1
             except OperatorError as error:
                 self._give_back(message, error)
                 if error.code in PASSING:
-                    break  # the next ones would meet the same wall
-        self._mark_sent(accepted)
-        if due:
+                    self._release(money[number + 1 :])  # the next ones would meet the same wall
+                    break
+        if money:
             self._changes.publish(Change("outbox-sent"))
         return count
 
-    def _mark_sent(self, accepted: list[int]) -> list[int]:
-        if accepted:
-            with self._store.write() as work:
-                work.outbox.sent(accepted, self._now_ms())
-                work.commit()
-        return []
-
-    def _send(self, message: Message) -> bool:
-        """Whether Stripe accepted it; False when it was put off, or something else does its work."""
-        return self._ways[message.kind](message)
-
-    def _send_usage(self, message: Message) -> bool:
-        self._stripe.gateway().send_meter_event(
-            message.key,
-            EVENT_NAME,
-            message.stripe_customer_id,
-            message.value,
-            message.occurred_ms,
-            message.extra,
-            attempt=message.attempts,
-        )
-        return True
-
-    def _send_balance(self, message: Message) -> bool:
-        words = message.extra.get("description", "BioQL payment")
-        gateway = self._stripe.gateway()
-        gateway.credit_balance(
-            message.stripe_customer_id, message.value, message.key, words, since_ms=message.occurred_ms
-        )
-        return True
-
-    def _send_credit_note(self, message: Message) -> bool:
-        """Should the invoice have been paid meanwhile, its amount becomes credit for the next one."""
-        invoice, words = message.extra["invoice"], message.extra["description"]
-        if self._stripe.gateway().credit_invoice(invoice, message.value, message.key, words):
-            return True
+    def _mark_sent(self, message: Message) -> None:
         with self._store.write() as work:
-            known, user = work.invoices.get(invoice), work.users.get(message.user_id)
-            assert user is not None
-            # Another process may have come this far too; only one of them may go on.
-            mine = work.outbox.replaced(message.id, "The invoice asks for less than this by now.", self._now_ms())
-            if mine and (known is None or known.state is not InvoiceState.VOID):
-                # Of a void invoice the payment took over what nothing else will collect.
-                work.invoices.settle(invoice, -message.value)
-                queue_balance(work, user, f"{message.key}:instead", message.value, message.occurred_ms, words)
+            work.outbox.sent([message.id], self._now_ms())
             work.commit()
-        return False
-
-    def _send_invoice(self, message: Message) -> bool:
-        """Everything else about the user goes first, so that the invoice nets to what is owed."""
-        with self._store.read() as work:
-            others = [each for each in work.outbox.waiting_for(message.user_id) if each.kind is not message.kind]
-            user, links = work.users.get(message.user_id), work.checkouts.unfinished(message.user_id)
-            metered_ms = work.outbox.last_sent_ms(message.user_id, MessageKind.METER_EVENT)
-            assert user is not None
-            # Since it was queued, a link may have been paid, by a bank debit too, or an invoice made by hand.
-            cents = min(message.value, uninvoiced_cents(work, user))
-        # Stripe adds usage up some time after it took it; a period that ends before would leave it out.
-        counting = bool(message.extra.get("subscription")) and self._now_ms() < metered_ms + self._meter_lag_ms
-        if others or cents <= 0 or counting or self._is_paying(links):
-            with self._store.write() as work:
-                if cents > 0:
-                    words = "Waits for usage or a payment on its way."
-                    work.outbox.failed(message.id, words, self._now_ms() + FIRST_PAUSE_MS)
-                else:
-                    work.outbox.replaced(message.id, "Paid before the invoice was made.", self._now_ms())
-                work.commit()
-            return False
-        gateway, subscription = self._stripe.gateway(), message.extra.get("subscription")
-        if subscription:
-            gateway.invoice_usage_now(subscription, message.key)
-        else:
-            words = message.extra.get("description", "")
-            gateway.make_invoice(message.stripe_customer_id, cents, words, message.key, self._days_until_due)
-        return True
-
-    def _is_paying(self, links: Sequence[CheckoutLink]) -> bool:
-        """Whether somebody paid a link and we have not heard of it yet."""
-        gateway = self._stripe.gateway()
-        return any(gateway.retrieve_checkout(link.session_id).status == "complete" for link in links if link.session_id)
-
-    def _close_link(self, message: Message) -> bool:
-        """A link that was paid or expired in the meantime tells so by its own event."""
-        try:
-            self._stripe.gateway().expire_checkout(message.extra["session"])
-        except OperatorError as error:
-            if error.code != "stripe.refused":
-                raise
-        return True
-
-    @property
-    def _ways(self) -> dict[MessageKind, Callable[[Message], bool]]:
-        return {
-            MessageKind.METER_EVENT: self._send_usage,
-            MessageKind.BALANCE_CREDIT: self._send_balance,
-            MessageKind.CREDIT_NOTE: self._send_credit_note,
-            MessageKind.INVOICE: self._send_invoice,
-            MessageKind.CLOSE_LINK: self._close_link,
-        }
 
     def _give_back(self, message: Message, error: OperatorError) -> None:
         with self._store.write() as work:
@@ -190,3 +224,15 @@ class OutboxSender:
             else:
                 work.outbox.refused(message.id, error.what)
             work.commit()
+
+    def _release(self, messages: Sequence[Message]) -> None:
+        if messages:
+            with self._store.write() as work:
+                work.outbox.release(messages)
+                work.commit()
+
+
+def _code_of(error: OperatorError) -> str:
+    """Stripe's own code in its words, where it is one of the meter's."""
+    said = error.what.lower()
+    return next((code for code in METER_ERRORS if code in said), "")

@@ -29,6 +29,19 @@ _BY_STATUS = {
 }
 
 
+class SlowDown(OperatorError):
+    """Stripe answered 429 to a call whose caller keeps the pause itself.
+
+    Args:
+        pause_ms: What Stripe asks for; 0 when it does not say.
+    """
+
+    def __init__(self, pause_ms: int) -> None:
+        code, what, fix = _BY_STATUS[429]
+        super().__init__(what, fix=fix, code=code)
+        self.pause_ms = pause_ms
+
+
 class CardRefused(Exception):
     """Stripe refused the card or payment method. The message is Stripe's sentence for the customer."""
 

@@ -79,8 +79,11 @@ class MeterCalls(StripeCalls):
 
         Args:
             value: Units of the metered price.
-            attempt: Number of tries before this one. Stripe would repeat its refusal of the same idempotency key,
-                also after its cause was mended.
+            attempt: Number of this try. Stripe would repeat its refusal of the same idempotency key, also after its
+                cause was mended.
+
+        Raises:
+            OperatorError: `meter.known` when Stripe has an event with this identifier, `meter.none`; like `ask`.
         """
         params = {
             "event_name": event_name,
@@ -91,8 +94,9 @@ class MeterCalls(StripeCalls):
         try:
             self.ask(self.v1.billing.meter_events.create, params, {"idempotency_key": f"{identifier}/{attempt}"})
         except OperatorError as error:
-            if error.code != "stripe.refused" or "already exists with identifier" not in error.what:
-                raise
+            if error.code in ("stripe.refused", "stripe.not_found"):
+                raise _about_the_meter(error) or error from None
+            raise
 
     def meter_total(self, meter_id: str, customer: str, start_ms: int, end_ms: int) -> Decimal:
         """Units that Stripe counted for a customer, over whole minutes. Stripe counts with some delay."""
@@ -104,6 +108,23 @@ class MeterCalls(StripeCalls):
         }
         found = self.ask_all(self.v1.billing.meters.event_summaries.list, meter_id, params)
         return sum((self.read(_counted, one) for one in found), Decimal())
+
+
+def _about_the_meter(error: OperatorError) -> OperatorError | None:
+    """What Stripe's refusal of a meter event comes to, where more can be said than that it refused."""
+    if "already exists with identifier" in error.what:
+        return OperatorError(
+            "Stripe knows a meter event by this identifier already.",
+            fix="Send it again; it gets an identifier of its own.",
+            code="meter.known",
+        )
+    if "No active meter" in error.what:
+        return OperatorError(
+            "Stripe has no active meter for this usage; it waits here.",
+            fix="Create or repair the meter on the Meter page.",
+            code="meter.none",
+        )
+    return None
 
 
 def _counted(found: Content) -> Decimal:

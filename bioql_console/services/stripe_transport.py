@@ -11,9 +11,13 @@ from urllib.parse import urlsplit
 
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
+from bioql_console.services.stripe_errors import SlowDown
 
 # Body, status and headers of an HTTP answer, as stripe-python passes them around.
 Answer = tuple[Any, int, Mapping[str, str]]
+
+# Many of these are under way side by side: after 429 all of them rest together, which only their caller can see to.
+PACED_BY_CALLER = frozenset(("/v1/billing/meter_events",))
 
 
 class WriteGuard(Protocol):
@@ -94,10 +98,14 @@ class StripeTraffic:
             once: Sends the request over the network.
 
         Raises:
+            SlowDown: 429 to one of `PACED_BY_CALLER`.
             OperatorError: `live.locked`; `stripe.failed` when an error answer is not Stripe's.
         """
-        self._guard.allow(method, urlsplit(url).path)
+        path = urlsplit(url).path
+        self._guard.allow(method, path)
         answer = self._measured(once)
+        if answer[1] == 429 and path in PACED_BY_CALLER:
+            raise SlowDown(asked_pause_ms(answer[2]))
         for tries in range(self._limits.rate_limit_retries):
             pause_ms = rate_limit_pause_ms(answer[2], tries)
             if answer[1] != 429 or pause_ms > self._limits.longest_pause_ms or self._closed.wait(pause_ms / 1000):
@@ -121,10 +129,13 @@ class StripeTraffic:
 
 def rate_limit_pause_ms(headers: Mapping[str, str], tries: int) -> int:
     """The pause Stripe asks for, else about 0.5 s, 1 s, 2 s …, spread out so that a crowd doesn't come back at once."""
+    return asked_pause_ms(headers) or (500 << tries) * random.randint(80, 120) // 100
+
+
+def asked_pause_ms(headers: Mapping[str, str]) -> int:
+    """The pause Stripe asks for; 0 when it does not say."""
     asked = {name.lower(): value for name, value in headers.items()}.get("retry-after", "")
-    if asked.isascii() and asked.isdigit():
-        return int(asked[:9]) * 1000
-    return (500 << tries) * random.randint(80, 120) // 100
+    return int(asked[:9]) * 1000 if asked.isascii() and asked.isdigit() else 0
 
 
 def _require_stripes_words(body: Any, status: int) -> None:

@@ -9,9 +9,10 @@ from bioql_console.domain.ledger import Account, EntryKind
 from bioql_console.domain.outbox import MessageState
 from bioql_console.domain.overview import Figure, Figures
 from bioql_console.domain.webhooks import EventState
+from bioql_console.storage.outbox_tables import outbox
 from bioql_console.storage.receivables import Receivables
 from bioql_console.storage.statements import utc_day
-from bioql_console.storage.tables import balances, inbox, journal_entries, outbox, postings, usage, users
+from bioql_console.storage.tables import balances, inbox, journal_entries, postings, usage, users
 
 DAYS = 30
 

@@ -1,20 +1,20 @@
 """Writes that still have to reach Stripe."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, Row, func, or_, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 
-from bioql_console.domain.outbox import Message, MessageKind, MessageState
+from bioql_console.domain.outbox import IN_ORDER, Message, MessageKind, MessageState
+from bioql_console.storage.outbox_reading import WAITS, OutboxReader, message_of
+from bioql_console.storage.outbox_tables import outbox
 from bioql_console.storage.statements import insert
-from bioql_console.storage.tables import outbox
+
+LONGEST_ERROR = 500
 
 
-class Outbox:
+class Outbox(OutboxReader):
     """Messages are added in the transaction that decides them, and sent later, at least once."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     def add(
         self,
@@ -38,6 +38,7 @@ class Outbox:
             .values(
                 kind=kind.value,
                 key=key,
+                identifier=self._free(key, 1),
                 user_id=user_id,
                 stripe_customer_id=stripe_customer_id,
                 value=value,
@@ -49,125 +50,146 @@ class Outbox:
             .on_conflict_do_nothing(index_elements=["key"])
         )
 
-    def due(self, at_ms: int, limit: int) -> list[Message]:
-        """Waiting messages whose time has come: new ones in their order, then those that failed before."""
-        rows = self._connection.execute(
+    def _free(self, key: str, number: int) -> str:
+        """The key, or the key with a number, so that no other message was or will be known by it."""
+        while True:
+            name = key if number == 1 else f"{key}.{number}"
+            taken = select(outbox.c.key).where(or_(outbox.c.identifier == name, outbox.c.key == name))
+            if set(self._connection.execute(taken).scalars()) <= ({key} if number == 1 else set()):
+                return name
+            number += 1
+
+    # --- sending
+
+    def claim(
+        self, claimed_by: str, at_ms: int, lease_ms: int, limit: int, kinds: Collection[MessageKind]
+    ) -> list[Message]:
+        """Due messages that nobody else is sending, new ones first; they are the claimant's until the lease ends.
+
+        Of one user's messages in `IN_ORDER` none is handed out before an older one. `attempts` and `tried_ms` tell of
+        the tries before the one that begins.
+        """
+        free = or_(outbox.c.claimed_by == "", outbox.c.tried_ms <= at_ms - lease_ms)
+        due = (
             select(outbox)
-            .where(outbox.c.state == MessageState.WAITING.value, outbox.c.next_attempt_ms <= at_ms)
+            .where(WAITS, outbox.c.next_attempt_ms <= at_ms, free, outbox.c.kind.in_([kind.value for kind in kinds]))
             .order_by(outbox.c.next_attempt_ms, outbox.c.id)
             .limit(limit)
+            .with_for_update(skip_locked=True)
         )
-        return [_message(row) for row in rows]
+        messages = self._in_order([message_of(row) for row in self._connection.execute(due)])
+        if messages:
+            self._connection.execute(
+                update(outbox)
+                .where(outbox.c.id.in_([message.id for message in messages]))
+                .values(claimed_by=claimed_by, tried_ms=at_ms, attempts=outbox.c.attempts + 1)
+            )
+        return messages
 
-    def next_due_ms(self) -> int | None:
-        """When the next waiting message may be tried; None when none waits."""
-        return self._connection.execute(
-            select(func.min(outbox.c.next_attempt_ms)).where(outbox.c.state == MessageState.WAITING.value)
-        ).scalar()
+    def _in_order(self, due: list[Message]) -> list[Message]:
+        users = {message.user_id for message in due if message.kind in IN_ORDER}
+        if not users:
+            return due
+        older = (
+            select(outbox.c.user_id, func.min(outbox.c.id).label("first"))
+            .where(
+                outbox.c.user_id.in_(users),
+                WAITS,
+                outbox.c.kind.in_([kind.value for kind in IN_ORDER]),
+                outbox.c.id.not_in([message.id for message in due]),
+            )
+            .group_by(outbox.c.user_id)
+        )
+        first = {row.user_id: row.first for row in self._connection.execute(older)}
+        ready = [
+            message
+            for message in due
+            if message.kind not in IN_ORDER or message.id < first.get(message.user_id, message.id + 1)
+        ]
+        return sorted(ready, key=lambda message: message.id)
+
+    def release(self, messages: Sequence[Message]) -> None:
+        """Give back what was claimed and not tried."""
+        if messages:
+            self._connection.execute(
+                update(outbox)
+                .where(outbox.c.id == bindparam("message"), WAITS)
+                .values(claimed_by="", attempts=outbox.c.attempts - 1, tried_ms=bindparam("tried")),
+                [{"message": message.id, "tried": message.tried_ms} for message in messages],
+            )
 
     def sent(self, message_ids: Sequence[int], at_ms: int) -> None:
+        """Stripe accepted them. What was refused or taken back meanwhile stays so."""
         self._connection.execute(
             update(outbox)
-            .where(outbox.c.id.in_(message_ids))
-            .values(state=MessageState.SENT.value, sent_ms=at_ms, error="", attempts=outbox.c.attempts + 1)
+            .where(outbox.c.id.in_(message_ids), WAITS)
+            .values(state=MessageState.SENT.value, sent_ms=at_ms, error="", code="", claimed_by="")
         )
 
     def failed(self, message_id: int, error: str, next_attempt_ms: int) -> None:
         """Stripe could not be reached or asked us to wait; try again later."""
         self._connection.execute(
             update(outbox)
-            .where(outbox.c.id == message_id)
-            .values(error=error, attempts=outbox.c.attempts + 1, next_attempt_ms=next_attempt_ms)
+            .where(outbox.c.id == message_id, WAITS)
+            .values(error=error[:LONGEST_ERROR], claimed_by="", next_attempt_ms=next_attempt_ms)
         )
 
-    def refused(self, message_id: int, error: str) -> None:
+    def refused(self, message_id: int, error: str, code: str = "", report: str = "") -> None:
         """Stripe said no; an operator has to look."""
         self._connection.execute(
             update(outbox)
-            .where(outbox.c.id == message_id)
-            .values(state=MessageState.REFUSED.value, error=error, attempts=outbox.c.attempts + 1)
+            .where(outbox.c.id == message_id, outbox.c.state != MessageState.CLOSED.value)
+            .values(
+                state=MessageState.REFUSED.value,
+                error=error[:LONGEST_ERROR],
+                code=code,
+                report=report,
+                claimed_by="",
+            )
         )
 
     def replaced(self, message_id: int, words: str, at_ms: int) -> bool:
         """It is not needed any more, or another message does its work; `words` say why. False if it waits no more."""
         changed = self._connection.execute(
             update(outbox)
-            .where(outbox.c.id == message_id, outbox.c.state == MessageState.WAITING.value)
-            .values(state=MessageState.SENT.value, sent_ms=at_ms, error=words)
+            .where(outbox.c.id == message_id, WAITS)
+            .values(state=MessageState.SENT.value, sent_ms=at_ms, error=words, claimed_by="")
         )
         return changed.rowcount == 1
 
-    def waiting_for(self, user_id: int) -> list[Message]:
-        """What still has to reach Stripe about a user, oldest first."""
-        rows = self._connection.execute(
-            select(outbox)
-            .where(outbox.c.user_id == user_id, outbox.c.state == MessageState.WAITING.value)
-            .order_by(outbox.c.id)
+    def close(self, message_id: int, words: str, *states: MessageState) -> bool:
+        """Usage that is taken back or collected another way; `words` say which. False in any other state, or when a
+        try of it is under way or broke off: nobody knows then whether Stripe has it."""
+        unknown = (outbox.c.state == MessageState.WAITING.value) & (outbox.c.attempts > 0)
+        changed = self._connection.execute(
+            update(outbox)
+            .where(outbox.c.id == message_id, outbox.c.state.in_([each.value for each in states]), ~unknown)
+            .values(state=MessageState.CLOSED.value, error=words[:LONGEST_ERROR])
         )
-        return [_message(row) for row in rows]
+        return changed.rowcount == 1
 
-    def total(self, user_id: int, kind: MessageKind) -> int:
-        """Sum of the values of a user's messages of a kind, sent or waiting."""
-        found = select(func.coalesce(func.sum(outbox.c.value), 0)).where(
-            outbox.c.user_id == user_id,
-            outbox.c.kind == kind.value,
-            outbox.c.state != MessageState.REFUSED.value,
-        )
-        return int(self._connection.execute(found).scalar_one())
-
-    def last_sent_ms(self, user_id: int, kind: MessageKind) -> int:
-        """When Stripe last accepted a message of a kind about a user; 0 for never."""
-        found = select(func.coalesce(func.max(outbox.c.sent_ms), 0)).where(
-            outbox.c.user_id == user_id, outbox.c.kind == kind.value
-        )
-        return int(self._connection.execute(found).scalar_one())
-
-    def stuck_credit_cents(self, before_ms: int) -> int:
-        """Payments that Stripe was not told of: refused, or waiting since before a time; in cents."""
-        told = (MessageKind.BALANCE_CREDIT.value, MessageKind.CREDIT_NOTE.value)
-        waiting = (outbox.c.state == MessageState.WAITING.value) & (outbox.c.occurred_ms < before_ms)
-        total = select(func.coalesce(func.sum(outbox.c.value), 0)).where(
-            outbox.c.kind.in_(told),
-            outbox.c.value > 0,
-            or_(outbox.c.state == MessageState.REFUSED.value, waiting),
-        )
-        return int(self._connection.execute(total).scalar_one())
-
-    def resend(self, message_id: int) -> None:
-        """Try a refused message again, after its cause was repaired."""
+    def resend(self, message_id: int) -> bool:
+        """Try a refused message again, after its cause was repaired. Usage gets another identifier: Stripe may
+        remember the old one. False if it was not refused."""
+        message = self.get(message_id)
+        if message is None or message.state is not MessageState.REFUSED:
+            return False
+        identifier = message.identifier
+        if message.kind is MessageKind.METER_EVENT:
+            numbered = identifier != message.key
+            identifier = self._free(message.key, int(identifier.rpartition(".")[2]) + 1 if numbered else 2)
         self._connection.execute(
             update(outbox)
-            .where(outbox.c.id == message_id, outbox.c.state == MessageState.REFUSED.value)
-            .values(state=MessageState.WAITING.value, next_attempt_ms=0)
+            .where(outbox.c.id == message_id)
+            .values(
+                state=MessageState.WAITING.value,
+                next_attempt_ms=0,
+                identifier=identifier,
+                # Under this name nothing was tried yet.
+                tried_ms=None if identifier != message.identifier else outbox.c.tried_ms,
+                attempts=0 if identifier != message.identifier else outbox.c.attempts,
+                code="",
+                report="",
+            )
         )
-
-    def counts(self) -> dict[tuple[MessageKind, MessageState], int]:
-        rows = self._connection.execute(
-            select(outbox.c.kind, outbox.c.state, func.count()).group_by(outbox.c.kind, outbox.c.state)
-        )
-        return {(MessageKind(kind), MessageState(state)): count for kind, state, count in rows}
-
-    def recent(self, limit: int, state: MessageState | None = None) -> list[Message]:
-        """Newest first."""
-        statement = select(outbox).order_by(outbox.c.id.desc()).limit(limit)
-        if state is not None:
-            statement = statement.where(outbox.c.state == state.value)
-        return [_message(row) for row in self._connection.execute(statement)]
-
-
-def _message(row: Row[tuple[object, ...]]) -> Message:
-    values = row._mapping
-    return Message(
-        id=values["id"],
-        kind=MessageKind(values["kind"]),
-        key=values["key"],
-        user_id=values["user_id"],
-        stripe_customer_id=values["stripe_customer_id"],
-        value=values["value"],
-        occurred_ms=values["occurred_ms"],
-        extra=json.loads(values["extra"]),
-        state=MessageState(values["state"]),
-        attempts=values["attempts"],
-        error=values["error"],
-        sent_ms=values["sent_ms"],
-    )
+        return True

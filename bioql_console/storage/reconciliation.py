@@ -12,6 +12,7 @@ from bioql_console.domain.money import MICROS_PER_CENT
 from bioql_console.domain.outbox import MessageKind
 from bioql_console.domain.reconciliation import Accepted, Period
 from bioql_console.domain.webhooks import EventState
+from bioql_console.storage.outbox_tables import outbox
 from bioql_console.storage.reconciliation_cash import CashFacts
 from bioql_console.storage.reconciliation_tables import accepted_differences
 from bioql_console.storage.statements import insert
@@ -22,7 +23,6 @@ from bioql_console.storage.tables import (
     invoice_payments,
     invoices,
     journal_entries,
-    outbox,
     usage,
     users,
 )

@@ -214,26 +214,6 @@ inbox = Table(
     Index("ix_inbox_created_ms", "created_ms", "source"),
 )
 
-outbox = Table(
-    "outbox",
-    metadata,
-    Column("id", Id, primary_key=True),
-    Column("kind", String(20), nullable=False),
-    Column("key", Text, nullable=False, unique=True),
-    Column("user_id", Id, _user(), nullable=False),
-    Column("stripe_customer_id", Text, nullable=False),
-    Column("value", BigInteger, nullable=False),
-    Column("occurred_ms", BigInteger, nullable=False),
-    Column("extra", Text, nullable=False),
-    Column("state", String(10), nullable=False),
-    Column("attempts", Integer, nullable=False, server_default=text("0")),
-    Column("next_attempt_ms", BigInteger, nullable=False, server_default=text("0")),
-    Column("error", Text, nullable=False, server_default=text("''")),
-    Column("sent_ms", BigInteger),
-    Index("ix_outbox_state", "state", "next_attempt_ms", "id"),
-    Index("ix_outbox_user_id", "user_id", "id"),
-)
-
 refused_keys = Table(
     "refused_keys",
     metadata,

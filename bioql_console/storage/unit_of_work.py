@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from bioql_console.storage.activity import ActivityLog
 from bioql_console.storage.checkouts import Checkouts
+from bioql_console.storage.error_reports import ErrorReports
 from bioql_console.storage.event_coverage import EventCoverage
 from bioql_console.storage.figures import FiguresReader
 from bioql_console.storage.imports import Imports
@@ -42,6 +43,7 @@ class UnitOfWork:
         self.inbox = Inbox(connection)
         self.coverage = EventCoverage(connection)
         self.outbox = Outbox(connection)
+        self.error_reports = ErrorReports(connection)
         self.activity = ActivityLog(connection, now_ms)
         self.figures = FiguresReader(connection)
         self.imports = Imports(connection)

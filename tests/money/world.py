@@ -91,7 +91,7 @@ class World:
         self.usage = UsageRecording(self.database, changes, self.now_ms, THRESHOLD_CENTS)
         self.links = CheckoutLinks(*make, Environment.SANDBOX)
         self.admin = UserAdmin(*make)
-        self.outbox = OutboxSender(*make)
+        self.outbox = OutboxSender(*make, width=1)
         self.applier = EventApplier(self.database, Environment.SANDBOX, changes, self.now_ms)
         self.seen = 0
         meter.create_missing("tests")

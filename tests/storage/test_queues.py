@@ -90,7 +90,7 @@ def test_a_message_that_failed_waits_its_time_behind_the_new_ones(database: Data
         work.outbox.failed(first.id, "Stripe can't be reached", NOW + 1_000)
         assert [message.key for message in work.outbox.due(NOW, 10)] == ["b"]
         again = work.outbox.due(NOW + 1_000, 10)
-        assert [(message.key, message.attempts) for message in again] == [("b", 0), ("a", 1)]
+        assert [message.key for message in again] == ["b", "a"]
         assert work.outbox.next_due_ms() == 0
         work.outbox.sent([again[0].id], NOW)
         assert work.outbox.next_due_ms() == NOW + 1_000
@@ -107,7 +107,7 @@ def test_a_refused_message_waits_for_an_operator(database: Database) -> None:
         work.outbox.resend(message.id)
         assert [one.key for one in work.outbox.due(NOW, 10)] == ["a"]
         work.outbox.sent([message.id], NOW)
-        work.outbox.resend(message.id)
+        assert not work.outbox.resend(message.id)
         assert work.outbox.due(NOW, 10) == [], "what was sent was sent again"
 
 

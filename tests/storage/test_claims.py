@@ -1,0 +1,131 @@
+"""Several processes send from one outbox: nothing is handed out twice, nothing stays with the dead, order holds."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from bioql_console.domain.outbox import MONEY, USAGE, Message, MessageKind, MessageState
+from bioql_console.storage.database import Database
+from tests.storage.people import NOW, add_people, person
+
+LEASE_MS = 1_000
+
+
+def queue(database: Database, *messages: tuple[MessageKind, str], name: str = "ada") -> int:
+    (user,) = add_people(database, person(name))
+    with database.write() as work:
+        for kind, key in messages:
+            work.outbox.add(kind, key, user_id=user, stripe_customer_id="cus_1", value=5, occurred_ms=NOW)
+        work.commit()
+    return user
+
+
+def usage(database: Database, *keys: str) -> int:
+    return queue(database, *((MessageKind.METER_EVENT, key) for key in keys))
+
+
+def claim(
+    database: Database,
+    who: str,
+    at_ms: int = NOW,
+    limit: int = 100,
+    kinds: Sequence[MessageKind] = (*USAGE, *MONEY),
+) -> list[Message]:
+    with database.write() as work:
+        claimed = work.outbox.claim(who, at_ms, LEASE_MS, limit, kinds)
+        work.commit()
+    return claimed
+
+
+def keys(messages: Sequence[Message]) -> list[str]:
+    return [message.key for message in messages]
+
+
+def test_a_message_is_with_one_process_until_its_lease_ends(database: Database) -> None:
+    usage(database, "a", "b")
+    assert keys(claim(database, "one")) == ["a", "b"]
+    assert claim(database, "two", NOW + LEASE_MS - 1) == []
+    taken_over = claim(database, "two", NOW + LEASE_MS)
+    assert [(message.key, message.attempts, message.tried_ms) for message in taken_over] == [
+        ("a", 1, NOW),
+        ("b", 1, NOW),
+    ], "the new owner must know that somebody may have sent it"
+
+
+def test_what_was_not_tried_goes_back_as_if_nothing_had_been(database: Database) -> None:
+    usage(database, "a")
+    claimed = claim(database, "one")
+    with database.write() as work:
+        work.outbox.release(claimed)
+        work.commit()
+    (again,) = claim(database, "two")
+    assert (again.attempts, again.tried_ms) == (0, None)
+
+
+def test_many_at_once_share_the_messages(database: Database) -> None:
+    usage(database, *(f"run-{number}" for number in range(200)))
+
+    def take(number: int) -> list[str]:
+        return keys([each for _ in range(5) for each in claim(database, f"process {number}", limit=10)])
+
+    with ThreadPoolExecutor(6) as pool:
+        taken = [key for part in pool.map(take, range(6)) for key in part]
+    assert len(taken) == len(set(taken)) == 200
+
+
+def test_money_of_one_user_goes_in_its_order(database: Database) -> None:
+    credit = MessageKind.BALANCE_CREDIT
+    queue(database, (credit, "first"), (MessageKind.CREDIT_NOTE, "second"), (credit, "third"))
+    queue(database, (credit, "of another"), name="bob")
+    (first,) = claim(database, "one", limit=1)
+    assert keys(claim(database, "two")) == ["of another"], "an older one of the user is under way"
+    with database.write() as work:
+        work.outbox.failed(first.id, "Stripe can't be reached", NOW + 500)
+        work.commit()
+    assert claim(database, "two") == [], "an older one of the user waits for its next try"
+    assert keys(claim(database, "two", NOW + 500)) == ["first", "second", "third"]
+
+
+def test_an_invoice_keeps_nothing_back(database: Database) -> None:
+    queue(database, (MessageKind.INVOICE, "invoice"), (MessageKind.BALANCE_CREDIT, "credit"))
+    assert keys(claim(database, "one", limit=1)) == ["invoice"]
+    assert keys(claim(database, "two")) == ["credit"]
+
+
+def test_usage_that_is_sent_again_gets_a_name_that_nobody_has(database: Database) -> None:
+    usage(database, "run", "run.2")
+    with database.write() as work:
+        run, other = work.outbox.due(NOW, 10)
+        work.outbox.sent([run.id, other.id], NOW)
+        names = [run.identifier]
+        for _ in range(2):
+            work.outbox.refused(run.id, "Stripe refused it.", "archived_meter", "evt_1")
+            assert work.outbox.resend(run.id)
+            now = work.outbox.get(run.id)
+            assert now is not None
+            names.append(now.identifier)
+            assert (now.state, now.attempts, now.code, now.report) == (MessageState.WAITING, 0, "", "")
+        assert names == ["run", "run.3", "run.4"]
+        found = work.outbox.known_as([*names, "run.2", "stranger"])
+        assert {name: message.id for name, message in found.items()} == {
+            "run": run.id,
+            "run.4": run.id,
+            "run.2": other.id,
+        }
+        work.commit()
+    usage(database, "run.4")
+    with database.read() as work:
+        assert [message.identifier for message in work.outbox.recent(1)] == ["run.4.2"]
+
+
+def test_what_may_be_at_stripe_is_not_closed(database: Database) -> None:
+    usage(database, "a", "b")
+    a, _ = claim(database, "one")
+    with database.write() as work:
+        assert not work.outbox.close(a.id, "Taken back", MessageState.WAITING), "its try is under way"
+        work.outbox.sent([a.id], NOW)
+        assert work.outbox.close(a.id, "Taken back", MessageState.SENT)
+        work.outbox.refused(a.id, "Too late")
+        closed = work.outbox.get(a.id)
+        assert closed is not None
+        assert (closed.state, closed.error) == (MessageState.CLOSED, "Taken back")
+        work.commit()
