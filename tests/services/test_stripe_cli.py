@@ -28,7 +28,7 @@ from tests.services.leaks import files_with
 from tests.services.loopback import answering, http, saying
 from tests.services.test_external_server import environment_of
 from tests.sources import ROOT
-from tests.stripe_cli import MODULES, stripe_cli, stripe_cli_missing
+from tests.stripe_cli import stripe_cli, stripe_cli_missing
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(bool(stripe_cli_missing()), reason=stripe_cli_missing() or "it is there")
@@ -118,9 +118,15 @@ def test_the_key_is_in_its_environment_and_nowhere_else(
 
 
 def test_the_program_behind_npms_script_is_used(tmp_path: Path) -> None:
-    found = find(str(MODULES / "cli/bin/shim.js"), tmp_path)
+    program = stripe_cli() or Path()
+    script = tmp_path / "node_modules/@stripe/cli/bin/shim.js"
+    script.parent.mkdir(parents=True)
+    script.touch()
+    beside = tmp_path / "node_modules/@stripe" / program.parents[1].name
+    beside.symlink_to(program.parents[1])
+    found = find(str(script), tmp_path / "home")
     assert found is not None
-    assert found.path == (stripe_cli() or Path()).resolve()
+    assert found.path.resolve() == program.resolve()
     assert found.version.startswith("1.")
 
 
