@@ -87,7 +87,7 @@ class Album:
 
     async def _overview(self) -> None:
         page = self.window.page("overview")
-        await self.hand.until(lambda: page.set_up.note.text().endswith("of 12"), "the set-up is checked")  # type: ignore[attr-defined]
+        await self.hand.until(lambda: page.set_up.note.text().endswith("of 13"), "the set-up is checked")  # type: ignore[attr-defined]
         vitals = self.window.vitals
         await self.hand.until(
             lambda: vitals is not None and all(sign.state != "unknown" for sign in vitals.signs.values()),
@@ -132,8 +132,6 @@ class Album:
 
     async def _payment(self) -> None:
         """A paid link, so that payments and events have something to show."""
-        import httpx
-
         page = self.window.page("users")
         table, panel = page.table, page.panel  # type: ignore[attr-defined]
         await self.hand.write(page.search, WHO)  # type: ignore[attr-defined]
@@ -143,11 +141,17 @@ class Album:
         await self.hand.click(panel.checkout)
         await self.hand.until(lambda: self.browser.addresses, "the link is opened")
         await self._picture("users-link")
-        form = {"card_number": "4242424242424242", "exp": "12/34", "cvc": "123", "email": "jane.smith@uni.example"}
-        async with httpx.AsyncClient(trust_env=False) as browser:
-            await browser.post(self.browser.addresses[0], data=form)
+        await self.pay(self.browser.addresses[0])
         await self.hand.until(lambda: panel.owed.text() == "$0.00", "the payment is applied")
         await self._picture("users-paid")
+
+    async def pay(self, address: str) -> None:
+        """By card, on a page of the sandbox."""
+        import httpx
+
+        form = {"card_number": "4242424242424242", "exp": "12/34", "cvc": "123", "email": "jane.smith@uni.example"}
+        async with httpx.AsyncClient(trust_env=False) as browser:
+            await browser.post(address, data=form)
 
     async def _balances(self) -> None:
         await self.hand.open_page("balances")
@@ -229,21 +233,9 @@ class Album:
         await self._picture("settings")
 
     async def _money_back(self) -> None:
-        """A refund is asked for; the rest of that payment is disputed."""
-        await self.hand.open_page("payments")
-        page = self.window.page("payments")
-        page.tabs.setCurrentIndex(0)  # type: ignore[attr-defined]
-        await self.hand.until(lambda: page.refund.isEnabled(), "the paid link can be refunded")  # type: ignore[attr-defined]
-        payment = page.table.current_row().payment_intent  # type: ignore[attr-defined]
-        await self.hand.click(page.refund)  # type: ignore[attr-defined]
-        await self._dialog_picture("refund")
-        assert self.console.sandbox is not None
-        await self.console.workers.stripe.run(self.console.sandbox.dispute, payment)
-        page.tabs.setCurrentWidget(page.money_back)  # type: ignore[attr-defined]
-        table = page.money_back.table  # type: ignore[attr-defined]
-        await self.hand.until(lambda: any(row.user_id for row in table.model().rows), "the dispute is applied")
-        await self.hand.choose_row(table)
-        await self._picture("refunds")
+        from bioql_console.shots_payments import take_payments
+
+        await take_payments(self)
 
     async def _reconcile(self) -> None:
         from bioql_console.shots_reconcile import take_reconciliation

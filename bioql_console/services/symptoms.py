@@ -1,6 +1,7 @@
 """The symptoms that BioQL's operators know, each as a check with its cure. Changes nothing."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bioql_console.domain.ageing import DAY_MS
@@ -41,6 +42,7 @@ class Symptoms:
             self.missed_payments,
             self.events,
             self.collected_twice,
+            self.disputes,
         )
 
     def customers(self) -> CheckResult:
@@ -145,6 +147,26 @@ class Symptoms:
             )
 
         return self._read("collected_twice", look)
+
+    def disputes(self) -> CheckResult:
+        """A bank asks, and decides against us when nobody answers in time."""
+
+        def look(work: Work) -> CheckResult:
+            waiting = work.money_back.to_answer()
+            if not waiting:
+                return CheckResult("disputes", True, "No dispute waits for an answer.")
+            cents = sum(each.cents for each in waiting)
+            due_ms = min((each.due_ms for each in waiting if each.due_ms is not None), default=None)
+            until = "" if due_ms is None else f", the first until {datetime.fromtimestamp(due_ms / 1000, UTC):%d %B}"
+            asks = "1 dispute asks" if len(waiting) == 1 else f"{len(waiting):,} disputes ask"
+            return CheckResult(
+                "disputes",
+                False,
+                f"{asks} for evidence{until}: {plain_dollars(cents * 10_000)}.",
+                "Payments page, Refunds and disputes: answer with evidence, or accept.",
+            )
+
+        return self._read("disputes", look)
 
     def _read(self, name: str, look: Look) -> CheckResult:
         try:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from bioql_console.domain.outbox import MessageKind
-from bioql_console.domain.paging import EventQuery
+from bioql_console.domain.paging import CheckoutQuery, EventQuery
 from bioql_console.domain.users import ApiKey, NewUser
 from tests.sites import Site
 from tests.waiting import wait_until
@@ -17,7 +17,7 @@ def symptom(site: Site, name: str) -> Any:
 
 
 def test_nothing_is_wrong_with_a_site_in_order(site: Site) -> None:
-    for name in ("unbillable", "api_keys", "missed_payments", "events", "collected_twice"):
+    for name in ("unbillable", "api_keys", "missed_payments", "events", "collected_twice", "disputes"):
         assert symptom(site, name).ok is True, name
 
 
@@ -123,3 +123,17 @@ def test_stripe_would_bill_what_was_paid_by_link_until_it_is_told(site: Site) ->
     console.outbox.send_due()
     wait_until(lambda: symptom(site, "collected_twice").ok is False)
     assert "$350.00 paid by link" in symptom(site, "collected_twice").what
+
+
+def test_a_dispute_asks_for_an_answer(site: Site) -> None:
+    site.pay(site.create_payment().json()["url"])
+    wait_until(lambda: site.owed() == 0.0)
+    assert symptom(site, "disputes").ok is True
+    with site.console.store.read() as work:
+        (link,) = work.checkouts.page(CheckoutQuery(), None, 10).rows
+    dispute = site.console.sandbox.dispute(link.payment_intent)
+    wait_until(lambda: symptom(site, "disputes").ok is False)
+    assert symptom(site, "disputes").what.startswith("1 dispute asks for evidence, the first until ")
+    assert "$350.00" in symptom(site, "disputes").what
+    site.console.sandbox.dispute_changes(dispute["id"], "won")
+    wait_until(lambda: symptom(site, "disputes").ok is True)

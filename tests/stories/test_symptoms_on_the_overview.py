@@ -20,7 +20,7 @@ async def test_an_invalid_key_is_named_and_looked_up(data_dir: Path) -> None:
     async with open_window(data_dir, users=2) as desk:
         overview = desk.page("overview")
         row = overview.check_rows["api_keys"]
-        await desk.hand.until(lambda: overview.set_up.note.text().endswith("of 12"), "everything is checked")
+        await desk.hand.until(lambda: overview.set_up.note.text().endswith("of 13"), "everything is checked")
         assert not row.isVisible()
         assert (await asks(desk, UNKNOWN_KEY)).status_code == 401
         await desk.console.workers.database.run(desk.console.users._refused.flush)
@@ -89,5 +89,5 @@ async def test_the_key_of_a_customer_is_no_symptom(data_dir: Path) -> None:
         await desk.console.workers.database.run(desk.console.users._refused.flush)
         desk.hand.press("F5")
         overview = desk.page("overview")
-        await desk.hand.until(lambda: overview.set_up.note.text().endswith("of 12"), "everything is checked")
+        await desk.hand.until(lambda: overview.set_up.note.text().endswith("of 13"), "everything is checked")
         assert not overview.check_rows["api_keys"].isVisible()

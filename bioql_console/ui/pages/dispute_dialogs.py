@@ -59,7 +59,10 @@ class AcceptDialog(FormDialog):
 
     def __init__(self, parent: QWidget, environment: str, dispute: MoneyBack) -> None:
         held = formats.dollars(dispute.cents * 10_000)
-        note = f"The bank keeps {held}. {dispute.user_name} owes it again, and it can't be contested any more."
+        note = (
+            f"The bank keeps {held}. {dispute.user_name} owes it again, and it can't be contested any more. Stripe's "
+            "fee for the dispute is not part of these books."
+        )
         super().__init__(parent, "Accept dispute", environment, "Accept dispute", note)
         facts = KeyValues()
         facts.show_rows(facts_of(dispute))

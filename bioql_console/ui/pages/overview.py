@@ -20,7 +20,7 @@ HEALTH = {
 }
 CHECKS = ("keychain", "credentials", "webhook_secret", "stripe", "meter", "price", "customers", "events")
 # Shown when they are found; nobody misses a line that says that all is well.
-SYMPTOMS = ("unbillable", "api_keys", "missed_payments", "collected_twice")
+SYMPTOMS = ("unbillable", "api_keys", "missed_payments", "collected_twice", "disputes")
 
 CARD_HEIGHT = 264
 

@@ -25,6 +25,7 @@ CURES = {
     "api_keys": ("Look it up", "users", "search:"),
     "missed_payments": ("Fetch them", "webhooks", "fetch"),
     "collected_twice": ("Show outbox", "meter", None),
+    "disputes": ("Show them", "payments", "money_back"),
 }
 
 ENABLED = {True: "enabled", False: "DISABLED", None: "the server does not say"}

@@ -22,6 +22,7 @@ CHIPS = (("open", "Open"), ("processing", "Processing"), ("paid", "Paid"), ("exp
 RENEWABLE = (CheckoutState.EXPIRED, CheckoutState.FAILED, CheckoutState.OPEN, CheckoutState.CREATING)
 UNFINISHED = (CheckoutState.OPEN, CheckoutState.CREATING)
 COUNTDOWN_MS = 1_000
+TITLES: dict[type[QWidget], str] = {MoneyBackView: "Refunds and disputes", OddPaymentsView: "To decide"}
 
 
 class PaymentsPage(Page):
@@ -38,9 +39,9 @@ class PaymentsPage(Page):
         self.tabs.addTab(self._links(), "Links")
         self.money_back = MoneyBackView()
         self.tabs.addTab(self.invoices, "Invoices")
-        self.tabs.addTab(self.money_back, "Refunds and disputes")
+        self.tabs.addTab(self.money_back, TITLES[MoneyBackView])
         self.odd = OddPaymentsView()
-        self.tabs.addTab(self.odd, "To decide")
+        self.tabs.addTab(self.odd, TITLES[OddPaymentsView])
         self.body.addWidget(self.tabs, 1)
         self._countdown = QTimer(self)
         self._countdown.setInterval(COUNTDOWN_MS)
@@ -148,6 +149,11 @@ class PaymentsPage(Page):
         self.stack.setCurrentWidget(self.table if rows else self.none)
         is_open = sum(1 for link in rows if link.is_payable(self._workspace.now_ms()))
         self.count.setText(f"{formats.count(is_open)} open" if rows else "")
+        waiting = ((self.money_back, self._payments.to_answer), (self.odd, self._payments.to_decide))
+        for tab, number in waiting:
+            words = TITLES[type(tab)]
+            title = f"{words} ({formats.count(number)})" if number else words
+            self.tabs.setTabText(self.tabs.indexOf(tab), title)
         self._enable()
 
     def _tick(self) -> None:

@@ -22,7 +22,10 @@ class RefundDialog(FormDialog):
     """States the payment and what will happen, before it happens."""
 
     def __init__(self, parent: QWidget, environment: str, seen: Refundable) -> None:
-        note = "Stripe gives the money back to the card or bank it came from. A refund can't be taken back."
+        note = (
+            "Stripe gives the money back to the card or bank it came from. A refund can't be taken back. Stripe keeps "
+            "its fee for the payment; fees are not part of these books."
+        )
         super().__init__(parent, f"Refund {seen.user.name}", environment, "Refund", note)
         self._seen = seen
         facts = KeyValues()

@@ -64,6 +64,7 @@ class UserPanel(QStackedWidget):
         self.copy = CopyButton("Copy link", self._link, "the Checkout link")
         self.adjust = button("Adjust…", lambda: self.asked.emit("adjust"))
         entries = (
+            ("Link for a part…", lambda: self.asked.emit("part")),
             ("Reissue API key…", lambda: self.asked.emit("key")),
             ("Change plan…", lambda: self.asked.emit("plan")),
             ("Disable or enable…", lambda: self.asked.emit("disable")),
@@ -198,7 +199,8 @@ class UserPanel(QStackedWidget):
         )
 
     def _link(self) -> str:
-        return self.detail.link.url if self.detail and self.detail.link else ""
+        link = self.detail.link if self.detail else None
+        return link.url if link and link.is_payable(self._now_ms()) else ""
 
 
 def bars_of_days(shots: dict[str, int], now_ms: int, days: int = USAGE_DAYS) -> list[tuple[str, int, str]]:

@@ -10,6 +10,7 @@ from bioql_console.domain.checkout import CheckoutLink
 from bioql_console.domain.users import Plan, User, clean_email, clean_name
 from bioql_console.ui import formats
 from bioql_console.ui.pages.page import Page, open_in_browser, toolbar
+from bioql_console.ui.pages.part_link_dialog import PartLinkDialog
 from bioql_console.ui.pages.user_panel import UserPanel
 from bioql_console.ui.viewmodels.user_detail import UserDetailViewModel
 from bioql_console.ui.viewmodels.users import UsersViewModel
@@ -151,6 +152,8 @@ class UsersPage(Page):
         match action:
             case "checkout":
                 self._users.act(self._users.make_link, user)
+            case "part":
+                self._users.act(self._ask_for_part, user)
             case "customer":
                 self._users.act(self._users.create_customer, user)
             case "payments":
@@ -209,6 +212,11 @@ class UsersPage(Page):
         model, self._importing = self._importing, None
         if model is not None:
             model.close()
+
+    async def _ask_for_part(self, user: User) -> None:
+        dialog = PartLinkDialog(self, self._workspace.console.environment.word, user)
+        if await dialog.ask():
+            await self._users.make_link(user, dialog.micros)
 
     async def _adjust(self, user: User) -> None:
         owed = formats.dollars(user.balance.owed_micros)

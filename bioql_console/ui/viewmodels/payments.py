@@ -7,6 +7,7 @@ from PySide6.QtCore import Signal
 
 from bioql_console.domain.checkout import CheckoutLink, CheckoutState
 from bioql_console.domain.paging import CheckoutQuery
+from bioql_console.services.odd_payments import waiting
 from bioql_console.ui import formats
 from bioql_console.ui.models.row_table import Column, Look
 from bioql_console.ui.viewmodels.user_detail import LINK_TONES
@@ -22,7 +23,7 @@ class PaymentsViewModel(ViewModel):
     """Signals: `chosen_changed` when the row shown beside the table was read anew."""
 
     shown = Signal()
-    topics: ClassVar[frozenset[str]] = frozenset(("checkouts", "balances"))
+    topics: ClassVar[frozenset[str]] = frozenset(("checkouts", "balances", "events"))
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__(workspace)
@@ -34,6 +35,8 @@ class PaymentsViewModel(ViewModel):
             identity=lambda link: link.reference,
         )
         self._from_start = False
+        self.to_answer = self.to_decide = 0
+        """Disputes that ask for evidence, and payments that differ from their link."""
 
     def _columns(self) -> tuple[Column, ...]:
         return (
@@ -95,9 +98,14 @@ class PaymentsViewModel(ViewModel):
             self.query, self._from_start = query, True
             self.refresh()
 
+    def _waiting(self) -> tuple[int, int]:
+        with self.console.store.read() as work:
+            return len(work.money_back.to_answer()), len(waiting(work))
+
     async def _load(self) -> None:
         from_start, self._from_start = self._from_start, False
         await self.rows.reload(from_start=from_start)
+        self.to_answer, self.to_decide = await self.console.workers.database.run(self._waiting)
         self.shown.emit()
         self.loaded()
 

@@ -148,7 +148,7 @@ def _read(work: Work, user_id: int, now_ms: int, settings: "Settings") -> _Found
     links = work.checkouts.page(CheckoutQuery(user_id=user_id), None, LINKS).rows
     usage = tuple(work.usage.daily(now_ms - USAGE_DAYS * DAY_MS, now_ms, user_id))
     shots, cost = work.usage.totals(user_id)
-    open_link = next((link for link in links if link.state is CheckoutState.OPEN), None)
+    open_link = next((link for link in links if link.is_payable(now_ms)), None)
     owed, terms = user.balance.owed_micros, settings.payment_terms_days
     months = month_invoices(user_id, work.receivables.months(user_id), owed, now_ms, terms)
     to_go = accrual(work, user, settings.invoice_threshold_cents)

@@ -159,8 +159,8 @@ class UsersViewModel(ViewModel):
         )
         self.workspace.toasted.emit(f"{formats.signed_dollars(owes_micros)} posted for {user.name}")
 
-    async def make_link(self, user: User) -> None:
-        self.link_made.emit(await open_link(self, user.id, user.name))
+    async def make_link(self, user: User, asked_micros: int | None = None) -> None:
+        self.link_made.emit(await open_link(self, user.id, user.name, asked_micros))
 
 
 async def open_link(model: ViewModel, user_id: int, name: str, asked_micros: int | None = None) -> CheckoutLink:
