@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from bioql_console.sandbox.params import Group, Many, Param
 from bioql_console.sandbox.registry import Registry
 from bioql_console.sandbox.resources import ALL
+from tests.sandbox.banks import banks_in_every_way
 from tests.sandbox.conftest import Running, serving, shared
 from tests.sandbox.pages import console_session, opened
 from tests.sdk_schema import SdkSchema, fields, object_class
@@ -104,33 +105,6 @@ def pay_in_every_way(running: Running, customer: str) -> None:
     asked.press("Pay $350.00", card_number="4000002500003155", **CARD)
     console_session(running, allowed_payment_method_types=["card"])
     running.control("clock", advance_s=86_400)
-
-
-def banks_in_every_way(running: Running) -> None:
-    """Inquiries, disputes of a part, a lost one that is reinstated; refunds that fail and that take their time."""
-
-    def paid() -> Any:
-        made = console_session(running)
-        opened(running, made.url).press("Pay $350.00", card_number="4242424242424242", **CARD)
-        return running.api.checkout.sessions.retrieve(made.id).payment_intent
-
-    running.control("disputes", payment_intent=paid(), inquiry=True)
-    asks = running.control("disputes", payment_intent=paid(), inquiry=True)["id"]
-    running.control("dispute_changes", dispute=asks, to="escalated")
-    ends = running.control("disputes", payment_intent=paid(), inquiry=True)["id"]
-    running.control("dispute_changes", dispute=ends, to="won")
-    part = running.control("disputes", payment_intent=paid(), amount=5_000)["id"]
-    for to in ("lost", "reinstated"):
-        running.control("dispute_changes", dispute=part, to=to)
-    running.control("refund_fails", refund=running.control("refunds", payment_intent=paid(), amount=50)["id"])
-    by_bank = console_session(running)
-    opened(running, by_bank.url).press("Pay by bank debit")
-    running.control("clock", advance_s=7_200)
-    intent = running.api.checkout.sessions.retrieve(by_bank.id).payment_intent
-    running.api.refunds.create({"payment_intent": intent})
-    expiring = console_session(running, after_expiration={"recovery": {"enabled": True}})
-    running.api.checkout.sessions.expire(expiring.id)
-    running.control("recoveries", session=expiring.id)
 
 
 def count_usage(running: Running, customer: str) -> None:
