@@ -24,6 +24,8 @@ GRACE_MS = 2 * 60_000
 POLL_GRACE_MS = 5_000
 # Each look goes back this far behind what is complete: Stripe may list an event late.
 OVERLAP_MS = 3_600_000
+# Clocks of several consoles differ by less; a time further ahead is a mistake.
+SKEW_MS = 5 * 60_000
 FRESH_MS = 30_000
 LOOKED_AT = 300
 
@@ -217,9 +219,12 @@ class MissedEvents:
 
     def _since(self, known: Coverage) -> int:
         """From when on a look must go."""
-        horizon_ms = self._now_ms() - KEPT_MS
+        now_ms = self._now_ms()
+        horizon_ms = now_ms - KEPT_MS
         if known.complete_until_ms is None or known.kinds != self._kinds():
             return horizon_ms
+        if known.complete_until_ms > now_ms + SKEW_MS:
+            return horizon_ms  # a clock was wrong when that was written down
         return max(horizon_ms, known.complete_until_ms - OVERLAP_MS)
 
     def _kinds(self) -> str:

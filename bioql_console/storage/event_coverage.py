@@ -38,15 +38,18 @@ class EventCoverage:
         )
 
     def complete(self, until_ms: int, looked_ms: int, kinds: str | None = None) -> None:
-        """Everything up to `until_ms` is here; it never goes back.
+        """Everything up to `until_ms` is here. It goes back only from a time that has not come yet.
 
         Args:
+            looked_ms: Now.
             kinds: What was looked for, once the whole look is over.
         """
         self._make()
         known = self.get()
+        before_ms = known.complete_until_ms
+        credible = before_ms is not None and before_ms <= looked_ms
         values: dict[str, object] = {
-            "complete_until_ms": max(until_ms, known.complete_until_ms or until_ms),
+            "complete_until_ms": max(until_ms, before_ms or 0) if credible else until_ms,
             "looked_ms": looked_ms,
         }
         if kinds is not None:

@@ -90,3 +90,16 @@ def test_of_two_consoles_one_looks_until_it_is_gone(desk: Desk) -> None:
     assert other.catch_up(claim_ms=90_000) is not None
     other.stop_following()
     assert desk.missed.catch_up(claim_ms=90_000) is not None
+
+
+def test_a_clock_that_was_ahead_hides_nothing(desk: Desk) -> None:
+    right = desk.world.now_ms
+    desk.missed._now_ms = lambda: right() + 30 * DAY * 1_000
+    desk.missed.catch_up()
+    assert coverage(desk).complete_until_ms > right() + 29 * DAY * 1_000
+    desk.missed._now_ms = right
+    many(desk.world, 3, right() // 1_000 - DAY)
+    found = desk.missed.catch_up()
+    assert found is not None
+    assert len(found.events) == 3
+    assert coverage(desk).complete_until_ms <= right()

@@ -35,6 +35,7 @@ FAULTS = st.dictionaries(st.integers(1, 60), st.sampled_from((429, 500, 503, "re
 ENDS = st.lists(st.tuples(FAULTS, st.integers(0, 12) | st.just(10**9)), max_size=5)
 
 
+@pytest.mark.timeout(3_600)
 @settings(
     max_examples=int(os.environ.get("HISTORIES", "12")),
     deadline=None,
