@@ -31,7 +31,7 @@ from bioql_console.services.reconciliation.run import GRACE_MS, METER_GRACE_MS, 
 from bioql_console.services.reconciliation.twice import check_paid_twice
 from bioql_console.services.stripe_access import StripeAccess
 
-STEPS = 12
+STEPS = 13
 GIVEN_BACK = "An operator gave it back instead of counting it."
 RECONCILED = "reconciled books and Stripe"
 # Several answers of Stripe's at a time; its limit is a hundred a second.

@@ -10,7 +10,7 @@ from bioql_console.ui.widgets.buttons import CopyButton, button
 from bioql_console.ui.widgets.cards import Card, EmptyState, KeyValues, line
 from bioql_console.ui.widgets.dialogs import FormDialog, required
 from bioql_console.ui.widgets.fields import field
-from bioql_console.ui.widgets.labels import PlainLabel
+from bioql_console.ui.widgets.labels import ElidedLabel, PlainLabel
 
 NARROWEST = 340
 
@@ -24,6 +24,7 @@ class DifferencePanel(QStackedWidget):
         self.difference: Difference | None = None
         self.card = Card()
         self.headline = PlainLabel("", "heading").wrapped()
+        self.about = ElidedLabel("", "muted")
         self.cause = PlainLabel().wrapped().selectable()
         self.facts = KeyValues()
         self.plan = PlainLabel("", "strong").wrapped().selectable()
@@ -32,7 +33,7 @@ class DifferencePanel(QStackedWidget):
         self.accept = button("Accept…")
         self.user = button("Show customer")
         self.copy = CopyButton("Copy id", lambda: self.difference.stripe_id if self.difference else "", "the id")
-        for part in (self.headline, self.cause, self.meaning, line(), self.facts, line(), self.plan):
+        for part in (self.headline, self.about, self.cause, self.meaning, line(), self.facts, line(), self.plan):
             self.card.body.addWidget(part)
         self.card.body.addLayout(toolbar(self.repair, self.accept, None))
         self.card.body.addLayout(toolbar(self.user, self.copy, None))
@@ -49,11 +50,12 @@ class DifferencePanel(QStackedWidget):
             return
         words = one.kind.value
         self.headline.setText(words.title)
+        self.about.setText(one.stripe_id)
         self.cause.setText(one.cause)
         self.meaning.setText(words.consequence)
         rows = [
-            ("Id", one.stripe_id),
-            ("Customer", " · ".join(part for part in (one.user_name, one.customer) if part)),
+            ("User", one.user_name),
+            ("Customer", one.customer),
             ("UTC day", one.day),
             ("Since", formats.moment_utc(one.since_ms)),
             ("Books", cents(one.ledger_cents)),
