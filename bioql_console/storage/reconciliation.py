@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator
 from itertools import starmap
 
-from sqlalchemy import BigInteger, and_, case, cast, func, select
+from sqlalchemy import BigInteger, and_, case, cast, func, or_, select
 
 from bioql_console.domain.cash import InvoiceRow, MeteredRow, ToldRow, UserRow
 from bioql_console.domain.imports import IMPORT_SOURCE, IMPORTED, INVOICE_SOURCE
 from bioql_console.domain.invoices import InvoiceSource
 from bioql_console.domain.money import MICROS_PER_CENT
-from bioql_console.domain.outbox import MessageKind
+from bioql_console.domain.outbox import MessageKind, MessageState
 from bioql_console.domain.reconciliation import Accepted, Period
 from bioql_console.domain.webhooks import EventState
 from bioql_console.storage.outbox_tables import outbox
@@ -135,18 +135,21 @@ class LedgerFacts(CashFacts):
         )
         return starmap(MeteredRow, self._stream(rows))
 
-    def added_to_meter(self, since_ms: int) -> list[tuple[str, str, int, int]]:
-        """What was sent to the meter besides runs: key, customer, units, time."""
+    def meter_traffic(self) -> list[tuple[str, int | None]]:
+        """What goes to the meter besides runs, and what is taken back there: customer, and when it was sent; None while
+        it waits."""
         rows = self._connection.execute(
-            select(outbox.c.key, outbox.c.stripe_customer_id, outbox.c.value, outbox.c.occurred_ms)
+            select(outbox.c.stripe_customer_id, outbox.c.sent_ms)
             .outerjoin(usage, usage.c.usage_id == outbox.c.key)
             .where(
-                outbox.c.kind == MessageKind.METER_EVENT.value,
-                outbox.c.occurred_ms >= since_ms,
-                usage.c.id.is_(None),
+                outbox.c.state.in_((MessageState.WAITING.value, MessageState.SENT.value)),
+                or_(
+                    outbox.c.kind == MessageKind.METER_CANCEL.value,
+                    and_(outbox.c.kind == MessageKind.METER_EVENT.value, usage.c.id.is_(None)),
+                ),
             )
         )
-        return [(key, customer, int(value), at_ms) for key, customer, value, at_ms in rows]
+        return [(customer, sent_ms) for customer, sent_ms in rows]
 
     def test_usage(self) -> list[tuple[str, str, int]]:
         """Test events that were sent from the Meter page: identifier, customer, time."""

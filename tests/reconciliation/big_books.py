@@ -76,15 +76,17 @@ class BigBooks:
             postings.append((paid, "receivable", user, -micros, at_ms))
             postings.append((paid, "stripe_clearing", None, micros, at_ms))
             told = ("{}", "sent", at_ms)
-            messages.append(("meter_event", run, user, f"cus_{user}", cents, at_ms, *told))
-            messages.append(("balance_credit", f"credit-pi_{number}", user, f"cus_{user}", cents, at_ms, *told))
+            messages.append(("meter_event", run, run, user, f"cus_{user}", cents, at_ms, *told))
+            credit = f"credit-pi_{number}"
+            messages.append(("balance_credit", credit, credit, user, f"cus_{user}", cents, at_ms, *told))
         inserts: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
             "usage": ("usage_id, user_id, backend, shots, micros_per_shot, cost_micros, succeeded, at_ms", runs),
             "journal_entries": (
                 "id, kind, source_type, source_id, effective_ms, recorded_ms, operator, memo, currency", entries),
             "postings": ("entry_id, account, user_id, micros, effective_ms", postings),
             "outbox": (
-                "kind, key, user_id, stripe_customer_id, value, occurred_ms, extra, state, sent_ms", messages),
+                "kind, key, identifier, user_id, stripe_customer_id, value, occurred_ms, extra, state, sent_ms",
+                messages),
         }  # fmt: skip
         for table, (columns, rows) in inserts.items():
             marks = ", ".join("?" * len(rows[0]))

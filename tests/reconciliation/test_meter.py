@@ -65,6 +65,12 @@ def test_usage_that_stripe_refused(desk: Desk, ada: User) -> None:
     ends_well(desk, ada)
 
 
+def test_usage_taken_back_here_is_none_of_the_meters(desk: Desk, ada: User) -> None:
+    desk.world.usage.record(ada, shots=40, backend="ionq_qpu")
+    desk.sql("UPDATE outbox SET state = 'closed', error = 'Recorded by mistake' WHERE state = 'waiting'")
+    desk.is_clean()
+
+
 def test_usage_that_stripe_took_and_did_not_count(desk: Desk, ada: User) -> None:
     desk.uses(ada, 8_000)
     desk.world.sandbox._store.db.execute("UPDATE meter_events SET cancelled = 1 WHERE value = '8000'")

@@ -41,6 +41,14 @@ def fill(database: Database) -> int:
                 MessageKind.METER_EVENT, run, user_id=ada, stripe_customer_id="cus_ada", value=value, occurred_ms=NOW
             )
         work.outbox.add(
+            MessageKind.METER_CANCEL,
+            "cancel-run-0",
+            user_id=ada,
+            stripe_customer_id="cus_ada",
+            value=1,
+            occurred_ms=NOW,
+        )
+        work.outbox.add(
             MessageKind.BALANCE_CREDIT, "credit-pi_1", user_id=ada, stripe_customer_id="cus_ada", value=5,
             occurred_ms=NOW,
         )  # fmt: skip
@@ -91,7 +99,7 @@ def test_whole_cents_go_with_the_run_that_completes_them(database: Database) -> 
     with database.read() as work:
         rows = [(one.usage_id, one.units, one.state, one.customer) for one in work.reconciliation.metered(0)]
         none = list(work.reconciliation.metered(NOW))
-        added = work.reconciliation.added_to_meter(0)
+        besides = work.reconciliation.meter_traffic()
         tests = work.reconciliation.test_usage()
     waiting = "waiting"
     assert sorted(rows) == [
@@ -99,7 +107,7 @@ def test_whole_cents_go_with_the_run_that_completes_them(database: Database) -> 
         ("run-2", 1, "", "cus_ada"),
         ("run-4", 300, waiting, "cus_ada"),
     ]
-    assert (none, added, ada) == ([], [], ada)
+    assert (none, besides, ada) == ([], [("cus_ada", None)], ada)
     assert [(identifier, customer) for identifier, customer, _ in tests] == [("test-1", "cus_ada")]
 
 

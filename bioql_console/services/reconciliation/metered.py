@@ -42,7 +42,9 @@ def check_meter_totals(run: Run, lanes: int) -> None:
         return
     start = run.period.from_ms
     end = min(run.period.to_ms, run.now_ms // DAY_MS * DAY_MS + DAY_MS)
-    added = run.books(lambda books: books.added_to_meter(start))
+    traffic: dict[str, list[int | None]] = defaultdict(list)
+    for customer, sent_ms in run.books(lambda books: books.meter_traffic()):
+        traffic[customer].append(sent_ms)
 
     def counted(customer: str) -> dict[int, Decimal]:
         return run.gateway.metered_by_day(meter.id, customer, start, end)
@@ -50,10 +52,9 @@ def check_meter_totals(run: Run, lanes: int) -> None:
     for number, (customer, stripes) in enumerate(in_lanes(counted, sorted(customers), lanes), 1):
         run.watch.look(number)
         ours = days.get(customer, {})
-        recent = [at_ms for _, whose, _, at_ms in added if whose == customer]
         for day in sorted(set(ours) | set(stripes)):
             if run.period.has(day):
-                _compare(run, customer, day, ours.get(day) or _Day(), stripes.get(day, Decimal()), recent)
+                _compare(run, customer, day, ours.get(day) or _Day(), stripes.get(day, Decimal()), traffic[customer])
 
 
 def _days_of_books(run: Run) -> dict[str, dict[int, _Day]]:
@@ -83,14 +84,15 @@ def _count(day: _Day, row: MeteredRow) -> None:
     day.error = day.error or row.error
 
 
-def _compare(run: Run, customer: str, day_ms: int, ours: _Day, counted: Decimal, added: Sequence[int]) -> None:
+def _compare(run: Run, customer: str, day_ms: int, ours: _Day, counted: Decimal, besides: Sequence[int | None]) -> None:
     _not_sent(run, customer, day_ms, ours)
     sent, units = ours.units[SENT], int(counted)
     extra = Decimal(units) != counted
     if sent == units and not extra:
         return
-    if run.fresh(max([ours.last_sent_ms, *added]), run.meter_grace_ms):
-        what, why = f"Usage of {customer}", "It was sent only now; Stripe counts it in a while."
+    last_ms = max([ours.last_sent_ms, *(sent_ms for sent_ms in besides if sent_ms)])
+    if None in besides or run.fresh(last_ms, run.meter_grace_ms):
+        what, why = f"Usage of {customer}", "It was sent only now, or is about to be; Stripe counts it in a while."
         run.on_its_way.append(OnItsWay(what, why, customer, utc_day(day_ms), user_id=ours.user_id or None))
     elif units < sent:
         words = "It counts as sent, but Stripe's meter did not take all of it: its validation comes later."
