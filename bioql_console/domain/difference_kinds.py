@@ -36,6 +36,12 @@ class Kind(Enum):
         step="If another product uses this Stripe account, accept it. Else find out in Stripe's dashboard who paid.",
         cash=True,
     )
+    PAYMENT_CURRENCY = Words(
+        "payment_currency",
+        "Payment in another currency",
+        "These books are in dollars and can't hold it; it is in no total.",
+        step="Refund it in Stripe's dashboard and send a link in dollars, or adjust the user's balance and accept it.",
+    )
     PAYMENT_UNKNOWN = Words(
         "payment_unknown",
         "Payment in the books that Stripe never collected",

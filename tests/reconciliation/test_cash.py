@@ -121,6 +121,18 @@ def test_a_payment_by_a_second_customer_of_the_same_person(desk: Desk, ada: User
     desk.only(Kind.CUSTOMER_DUPLICATE)
 
 
+def test_currencies_are_never_added_up(desk: Desk, ada: User) -> None:
+    euros = {"amount": 777, "currency": "eur", "payment_method": "pm_card_visa", "confirm": True}
+    desk.api.payment_intents.create(euros)
+    made = desk.api.payment_intents.create({**euros, "customer": ada.stripe_customer_id})
+    desk.api.refunds.create({"payment_intent": made.id, "amount": 77})
+    one = desk.only(Kind.PAYMENT_CURRENCY)
+    assert (one.stripe_id, one.user_id, one.stripe_cents) == (made.id, ada.id, None)
+    assert one.cause == "Stripe collected 777 in the smallest unit of EUR."
+    found = desk.find()
+    assert (found.total.stripe_cents, found.checked["other_currency"]) == (0, 1)
+
+
 def test_a_payment_that_nobody_made(desk: Desk, ada: User) -> None:
     post(desk, payment_fact("pi_of_another_account", ada.id, 10_000 * 10_000, desk.world.now_ms(), "?"))
     one = desk.only(Kind.PAYMENT_UNKNOWN)

@@ -33,6 +33,7 @@ def check_cash(run: Run) -> None:
         _settle(run, whole)
     _compare_payers(run)
     _check_lost_disputes(run)
+    _check_currencies(run)
 
 
 def _look_again(run: Run, one: DocumentSum) -> None:
@@ -212,3 +213,19 @@ def _check_lost_disputes(run: Run) -> None:
 
 def _held_micros(run: Run, dispute: str) -> int:
     return run.books(lambda books: books.held_micros(dispute))
+
+
+def _check_currencies(run: Run) -> None:
+    """Payments of our users that can't be in these books; those of other products are only counted."""
+    for fact, currency in run.other_currency:
+        user = run.scratch.user_of(fact.customer) or run.scratch.owner_of(fact.customer)
+        if user is None:
+            run.counts["other_currency"] = run.counts.get("other_currency", 0) + 1
+            continue
+        words = f"Stripe collected {fact.cents:,} in the smallest unit of {currency.upper()}."
+        run.findings.add(
+            Difference(
+                Kind.PAYMENT_CURRENCY, fact.document, utc_day(fact.at_ms), words, fact.at_ms,
+                user_id=user.user_id, user_name=user.name, customer=fact.customer,
+            )
+        )  # fmt: skip

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from bioql_console.domain.cash import CashFact, CustomerRow, InvoiceRow, Part
+from bioql_console.domain.money import USD
 from bioql_console.domain.reconciliation import OnItsWay, utc_day
 from bioql_console.domain.refunds import LOST, NOT_REFUNDED
 from bioql_console.services.reconciliation.run import Run
@@ -27,7 +28,7 @@ def read_both(run: Run) -> None:
     scratch.take_facts(fact for charge in charges if (fact := _payment(run, charge)))
     run.watch.begin("Reading refunds from Stripe")
     scratch.take_facts(
-        fact for one in _counted(run, gateway.refund_pages(*span)) if (fact := run.gateway.read(refund_fact, one))
+        fact for one in _counted(run, gateway.refund_pages(*span)) if (fact := gateway.read(refund_fact, one))
     )
     run.watch.begin("Reading disputes from Stripe")
     disputes = _counted(run, gateway.dispute_pages(*span))
@@ -67,7 +68,11 @@ def _payment(run: Run, charge: Content) -> CashFact | None:
         words = f"A bank debit of {id_of(charge.get('customer')) or 'nobody'}"
         payment = id_of(charge.get("payment_intent")) or str(charge["id"])
         run.on_its_way.append(OnItsWay(words, "The bank has not paid yet.", payment, utc_day(at_ms)))
-    return run.gateway.read(payment_fact, charge)
+    fact = run.gateway.read(payment_fact, charge)
+    if fact is not None and not _in_dollars(charge):
+        run.other_currency.append((fact, str(charge["currency"])))
+        return None
+    return fact
 
 
 def _dispute(run: Run, dispute: Content) -> list[CashFact]:
@@ -89,25 +94,25 @@ def payment_fact(charge: Content) -> CashFact | None:
     at_ms = int(charge["created"]) * 1000
     reference = str(metadata.get(REFERENCE) or "")
     customer = id_of(charge.get("customer"))
-    return CashFact(
-        Part.PAYMENT.value, payment, str(charge["id"]), payment, customer, _usd(charge, cents), at_ms, reference
-    )
+    return CashFact(Part.PAYMENT.value, payment, str(charge["id"]), payment, customer, _whole(cents), at_ms, reference)
 
 
 def refund_fact(refund: Content) -> CashFact | None:
     """A refund as cash that went out; None when it failed."""
-    if refund["status"] in NOT_REFUNDED:
+    if refund["status"] in NOT_REFUNDED or not _in_dollars(refund):
         return None
     return _back(Part.REFUND, refund, "")
 
 
 def dispute_facts(dispute: Content) -> list[CashFact]:
     """What a bank took, and what it gave back; nothing while it only asks."""
+    if not _in_dollars(dispute):
+        return []
     whole = _back(Part.DISPUTE, dispute, str(dispute["id"]))
     moved = [one for one in dispute.get("balance_transactions") or () if isinstance(one, dict)]
     if moved:
         return [
-            whole._replace(id=str(one["id"]), cents=_usd(one, one["amount"]), at_ms=int(one["created"]) * 1000)
+            whole._replace(id=str(one["id"]), cents=_whole(one["amount"]), at_ms=int(one["created"]) * 1000)
             for one in moved
         ]
     return [whole] if dispute["status"] in HELD else []
@@ -117,14 +122,18 @@ def _back(part: Part, thing: Content, document: str) -> CashFact:
     found: Any = thing.get("charge")
     charge: Content = found if isinstance(found, dict) else {}
     payment = id_of(thing.get("payment_intent")) or id_of(found)
-    at_ms, cents = int(thing["created"]) * 1000, -_usd(thing, thing["amount"])
+    at_ms, cents = int(thing["created"]) * 1000, -_whole(thing["amount"])
     reference = str((charge.get("metadata") or {}).get(REFERENCE) or "")
     customer = id_of(charge.get("customer"))
     return CashFact(part.value, document or payment, str(thing["id"]), payment, customer, cents, at_ms, reference)
 
 
-def _usd(thing: Content, cents: Any) -> int:
-    """Cents; amounts in other currencies can't be added to ours, and count as they are: nothing of ours matches."""
+def _in_dollars(thing: Content) -> bool:
+    """Amounts in other currencies are never added to ours."""
+    return bool(thing["currency"] == USD)
+
+
+def _whole(cents: Any) -> int:
     if type(cents) is not int:
         raise TypeError("an amount is no whole number of cents")
     return cents
@@ -170,4 +179,4 @@ def payment_pair(paid: Content) -> tuple[str, str] | None:
 
 def facts_of(readers: Callable[[Content], CashFact | None], things: Iterable[Content], run: Run) -> list[CashFact]:
     """The facts in these objects."""
-    return [fact for one in things if (fact := run.gateway.read(readers, one))]
+    return [fact for one in things if _in_dollars(one) and (fact := run.gateway.read(readers, one))]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
+from bioql_console.domain.cash import CashFact
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.reconciliation import Findings, OnItsWay, Period
 from bioql_console.domain.webhooks import EventState
@@ -59,6 +60,7 @@ class Run:
 
     Args:
         grace_ms, meter_grace_ms: How long something may be on its way.
+        other_currency: Payments that these books can't hold, and their currency; their cents are in no total.
         lost_disputes: Dispute, payment, customer, cents, time of those that banks decided against us.
     """
 
@@ -74,6 +76,7 @@ class Run:
     on_its_way: list[OnItsWay] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     lost_disputes: list[tuple[str, str, str, int, int]] = field(default_factory=list)
+    other_currency: list[tuple[CashFact, str]] = field(default_factory=list)
 
     def fresh(self, at_ms: int, grace_ms: int | None = None) -> bool:
         """Whether it is so young that it may still be on its way.

@@ -128,7 +128,6 @@ class ReconcileViewModel(ViewModel):
         # Of its own, so that the pages go on while a year is compared.
         self._worker = Worker("reconcile")
         self._stop = threading.Event()
-        self._running = False
         self._said_at = 0.0
 
     def _state(self, row: Difference) -> str:
@@ -172,8 +171,9 @@ class ReconcileViewModel(ViewModel):
     # --- what finance does, each by way of `act`
 
     def cancel(self) -> None:
-        """End what is under way; nothing is changed by that."""
+        """End what is under way after the answer in hand; what is mended stays so."""
         self._stop.set()
+        self.progressed.emit(1.0, "Stopping")
 
     async def run(self, period: Period | None) -> None:
         """Compare; None for the usual period."""
@@ -183,7 +183,6 @@ class ReconcileViewModel(ViewModel):
         def work() -> Reconciled:
             return self.console.reconciliation.run(period, self._progress, stop.is_set, operator)
 
-        self._running = True
         self.running_changed.emit(True)
         try:
             self._show(await self._worker.run(work))
@@ -193,17 +192,25 @@ class ReconcileViewModel(ViewModel):
                 raise
             self.workspace.toasted.emit(error.what)
         finally:
-            self._running = False
             self.running_changed.emit(False)
 
     async def mend(self, rows: list[Difference], remark: str) -> None:
         """Repair these one after the other; the first that can't be repaired ends it with the reason."""
         repairs, operator = self.console.repairs, self.console.operator
-        done = ""
-        for row in rows:
-            done = await self.console.workers.stripe.run(repairs.repair, row, remark, operator)
-            self._mark(row, MENDED)
-        words = done if len(rows) == 1 else f"{formats.plural(len(rows), 'difference', 'differences')} mended"
+        stop, done, mended = threading.Event(), "", 0
+        self._stop = stop
+        self.running_changed.emit(True)
+        try:
+            for row in rows:
+                if stop.is_set():
+                    break
+                self.progressed.emit(mended / len(rows), f"Mending {mended + 1} of {len(rows)}")
+                done = await self.console.workers.stripe.run(repairs.repair, row, remark, operator)
+                self._mark(row, MENDED)
+                mended += 1
+        finally:
+            self.running_changed.emit(False)
+        words = done if mended == 1 else f"{formats.plural(mended, 'difference', 'differences')} mended"
         self.workspace.toasted.emit(words)
 
     async def accept(self, rows: list[Difference], remark: str) -> None:
