@@ -49,6 +49,19 @@ class Api:
             status, body, more = error.status, _text({"error": error.body}), {"Stripe-Should-Retry": "false"}
         return Answer(status, body.encode(), headers=headers | more)
 
+    def keep(self, request: Request, failure: Answer) -> Answer:
+        """A failure of Stripe's own. Like any other answer it is what the same idempotency key gets from now on."""
+        key = request.headers.get("idempotency-key")
+        if key is None or request.method != "POST":
+            return failure
+        fingerprint = _fingerprint(request, _raw_params(request))
+        if saved := self._store.saved_answer(key, self._store.now() - KEEP_ANSWERS_S):
+            status, body, more = _replayed(saved, fingerprint, key)
+            return Answer(status, body.encode(), headers=dict(failure.headers) | more)
+        with self._store.transaction():
+            self._store.save_answer(key, fingerprint, failure.status, failure.body.decode(), new_id("req_")[:18])
+        return failure
+
     def _check(self, request: Request, version: str) -> None:
         self._authenticate(request.headers.get("authorization", ""))
         if not VERSION.fullmatch(version):

@@ -12,7 +12,7 @@ from .checkout_page import CheckoutPage
 from .cli_sessions import CliSessions
 from .control import Control
 from .delivery import DeliveryWorker
-from .faults import Faults, failing_answer
+from .faults import Fault, Faults, failing_answer
 from .messages import Answer, Request, is_loopback
 
 Message = MutableMapping[str, Any]
@@ -76,16 +76,21 @@ class SandboxApp:
         if path.startswith("/_sandbox/"):
             return await self._serve_control(request, send)
         fault = self._faults.take(unquote(path))
-        if isinstance(fault, int):
-            await _respond(send, failing_answer(fault))
-        elif fault == "hang":
-            await self._hang(request, receive)
-        else:
-            if path == SESSIONS:
-                await self._sessions.start()
-            answer = self._answer(request)
-            self._worker.wake()
-            await (_respond(send, answer) if fault is None else _break_off(send, answer))
+        if fault is not None and fault.status == "hang":
+            return await self._hang(request, receive)
+        if path == SESSIONS:
+            await self._sessions.start()
+        answer = self.answer(request, fault)
+        self._worker.wake()
+        broken = fault is not None and fault.status == "reset"
+        await (_break_off(send, answer) if broken else _respond(send, answer))
+
+    def answer(self, request: Request, fault: Fault | None = None) -> Answer:
+        """What a request is answered, or would be if the connection held."""
+        if fault is None or not isinstance(fault.status, int):
+            return self._answer(request)
+        failure = failing_answer(fault.status)
+        return self._api.keep(request, failure) if fault.kept else failure
 
     def _answer(self, request: Request) -> Answer:
         if request.path.startswith(("/v1/", "/v2/")):

@@ -91,12 +91,16 @@ class Control:
 
     def _waiting_faults(self) -> Json:
         shown = [
-            {"status": fault.status, "path": fault.path.pattern, "count": fault.left} for fault in self._faults.waiting
+            {"status": fault.status, "path": fault.path.pattern, "count": fault.left, "share": fault.share}
+            for fault in self._faults.waiting
         ]
         return {"faults": shown}
 
     def _add_fault(self, asked: Json) -> Json:
-        self._faults.add(asked.get("status"), str(asked.get("path", ".*")), int(_number(asked, "count", 1)))
+        share = None if asked.get("share") is None else _number(asked, "share", 1)
+        count, seed = int(_number(asked, "count", 1)), int(_number(asked, "seed", 0))
+        kept = asked.get("kept") is True
+        self._faults.add(asked.get("status"), str(asked.get("path", ".*")), count, share, seed, kept=kept)
         return self._waiting_faults()
 
     def _deliveries(self, asked: Json) -> Json:

@@ -1,5 +1,6 @@
 """Trouble on demand: answers that fail, connections that break."""
 
+import random
 import re
 from dataclasses import dataclass
 
@@ -9,16 +10,25 @@ from .messages import Answer, json_answer
 
 @dataclass
 class Fault:
-    """The next `left` requests whose path matches go wrong.
+    """Requests whose path matches go wrong: the next `left` of them, or a share of all.
 
     Args:
         status: An HTTP status; "reset": the request is carried out but its answer breaks off; "hang": it is not
             carried out and never answered.
+        left: How many are still to go wrong; None: as many as the share says, until the faults are removed.
+        share: Which part of the requests goes wrong. Drawn by `dice`, so that a seed gives the same faults again.
+        kept: The failure is what Stripe answers to the same idempotency key from then on.
     """
 
     status: int | str
     path: re.Pattern[str]
-    left: int
+    left: int | None
+    share: float
+    dice: random.Random
+    kept: bool
+
+    def meets(self, path: str) -> bool:
+        return bool(self.path.search(path)) and (self.share == 1 or self.dice.random() < self.share)
 
 
 class Faults:
@@ -27,11 +37,23 @@ class Faults:
     def __init__(self) -> None:
         self.waiting: list[Fault] = []
 
-    def add(self, status: int | str | None, path: str, count: int) -> None:
+    def add(
+        self,
+        status: int | str | None,
+        path: str,
+        count: int,
+        share: float | None = None,
+        seed: int = 0,
+        *,
+        kept: bool = False,
+    ) -> None:
         """Add a fault; None removes all.
 
+        Args:
+            share: Instead of a count: this part of the requests, until the faults are removed.
+
         Raises:
-            ValueError: not a status, pattern or count.
+            ValueError: not a status, pattern, count or share.
         """
         if status is None:
             self.waiting.clear()
@@ -40,19 +62,26 @@ class Faults:
             raise ValueError('status must be 400 to 599, "reset", "hang" or null')
         if count < 1:
             raise ValueError("count must be at least 1")
+        if share is not None and not 0 < share <= 1:
+            raise ValueError("share must be more than 0 and at most 1")
+        if kept and not (type(status) is int and status >= 500):
+            raise ValueError("only a status of 500 or more is kept for its idempotency key")
         try:
-            self.waiting.append(Fault(status, re.compile(path), count))
+            pattern = re.compile(path)
         except re.error as error:
             raise ValueError(f"path is not a regular expression: {error}") from error
+        left = count if share is None else None
+        self.waiting.append(Fault(status, pattern, left, share or 1, random.Random(seed), kept))
 
-    def take(self, path: str) -> int | str | None:
-        """The fault that meets a request to this path."""
+    def take(self, path: str) -> Fault | None:
+        """The fault that meets a request to this path. The first one that fits does."""
         for fault in self.waiting:
-            if fault.path.search(path):
-                fault.left -= 1
-                if not fault.left:
-                    self.waiting.remove(fault)
-                return fault.status
+            if fault.meets(path):
+                if fault.left is not None:
+                    fault.left -= 1
+                    if not fault.left:
+                        self.waiting.remove(fault)
+                return fault
         return None
 
 

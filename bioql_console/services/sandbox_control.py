@@ -27,6 +27,17 @@ class SandboxControl:
         """Let the next `count` API calls that match `path` fail: 429, 500, "reset" or "hang"; None ends it."""
         return self._call("POST", "faults", {"status": status, "path": path, "count": count})
 
+    def fault_share(
+        self, status: int | str, share: float, seed: int = 0, path: str = ".*", *, kept: bool = False
+    ) -> dict[str, Any]:
+        """Let a share of the API calls fail until `faults(None)`; the same seed lets the same calls fail again.
+
+        Args:
+            kept: A 500 is repeated for the same idempotency key, as Stripe does for a day.
+        """
+        asked = {"status": status, "path": path, "share": share, "seed": seed, "kept": kept}
+        return self._call("POST", "faults", asked)
+
     def thresholds(self, *, offered: bool) -> dict[str, Any]:
         """Whether this Stripe knows billing thresholds; not every account may use them."""
         return self._call("POST", "thresholds", {"offered": offered})
