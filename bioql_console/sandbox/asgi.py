@@ -75,7 +75,7 @@ class SandboxApp:
             self._worker.start()
         if path.startswith("/_sandbox/"):
             return await self._serve_control(request, send)
-        fault = self._faults.take(unquote(path))
+        fault = self._faults.take(request.method, unquote(path))
         if fault is not None and fault.status == "hang":
             return await self._hang(request, receive)
         if path == SESSIONS:

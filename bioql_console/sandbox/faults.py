@@ -18,6 +18,7 @@ class Fault:
         left: How many are still to go wrong; None: as many as the share says, until the faults are removed.
         share: Which part of the requests goes wrong. Drawn by `dice`, so that a seed gives the same faults again.
         kept: The failure is what Stripe answers to the same idempotency key from then on.
+        method: Only requests with this one, e.g. "POST".
     """
 
     status: int | str
@@ -26,9 +27,11 @@ class Fault:
     share: float
     dice: random.Random
     kept: bool
+    method: str | None
 
-    def meets(self, path: str) -> bool:
-        return bool(self.path.search(path)) and (self.share == 1 or self.dice.random() < self.share)
+    def meets(self, method: str, path: str) -> bool:
+        fits = self.method in (None, method) and self.path.search(path)
+        return bool(fits) and (self.share == 1 or self.dice.random() < self.share)
 
 
 class Faults:
@@ -46,6 +49,7 @@ class Faults:
         seed: int = 0,
         *,
         kept: bool = False,
+        method: str | None = None,
     ) -> None:
         """Add a fault; None removes all.
 
@@ -71,12 +75,12 @@ class Faults:
         except re.error as error:
             raise ValueError(f"path is not a regular expression: {error}") from error
         left = count if share is None else None
-        self.waiting.append(Fault(status, pattern, left, share or 1, random.Random(seed), kept))
+        self.waiting.append(Fault(status, pattern, left, share or 1, random.Random(seed), kept, method))
 
-    def take(self, path: str) -> Fault | None:
-        """The fault that meets a request to this path. The first one that fits does."""
+    def take(self, method: str, path: str) -> Fault | None:
+        """The fault that meets a request. The first one that fits does."""
         for fault in self.waiting:
-            if fault.meets(path):
+            if fault.meets(method, path):
                 if fault.left is not None:
                     fault.left -= 1
                     if not fault.left:

@@ -63,12 +63,27 @@ class Refunds:
         """
         require_reason(note)
         known = self.look(seen.payment_intent)
+        key = f"refund-{seen.payment_intent}-{seen.refunded_cents}-{cents}"
+        if seen.failed:  # else Stripe would answer with the refund that came back
+            key += f"-after-{seen.failed}"
         if (known.refunded_cents, known.failed) != (seen.refunded_cents, seen.failed):
-            raise OperatorError(
-                "Something was refunded of this payment meanwhile.",
-                fix="Look at what is left, then decide.",
-                code="refund.changed",
-            )
+            # Perhaps by this very refund, whose answer was lost the first time.
+            made = self._stripe.gateway().find_refund(seen.payment_intent, key)
+            if made is None:
+                raise OperatorError(
+                    "Something was refunded of this payment meanwhile.",
+                    fix="Look at what is left, then decide.",
+                    code="refund.changed",
+                )
+        else:
+            made = self._make(known, cents, reason, note.strip(), operator, key)
+        self._record(operator, "refunded", known, cents, f"{note.strip()} ({reason.value.replace('_', ' ')})", made)
+        if forgive:
+            words = f"Forgiven with refund {made}: {note.strip()}"
+            self._users.adjust(known.user.id, -cents * MICROS_PER_CENT, operator, words, f"forgive-{made}")
+        return made
+
+    def _make(self, known: Refundable, cents: int, reason: RefundReason, note: str, operator: str, key: str) -> str:
         if known.held_cents:
             held = plain_dollars(known.held_cents * MICROS_PER_CENT)
             raise OperatorError(
@@ -82,15 +97,7 @@ class Refunds:
                 fix="Enter that or less.",
                 code="refund.amount",
             )
-        key = f"refund-{seen.payment_intent}-{seen.refunded_cents}-{cents}"
-        if seen.failed:  # else Stripe would answer with the refund that came back
-            key += f"-after-{seen.failed}"
-        made = self._stripe.gateway().refund(seen.payment_intent, cents, reason.value, note.strip(), operator, key)
-        self._record(operator, "refunded", known, cents, f"{note.strip()} ({reason.value.replace('_', ' ')})", made)
-        if forgive:
-            words = f"Forgiven with refund {made}: {note.strip()}"
-            self._users.adjust(known.user.id, -cents * MICROS_PER_CENT, operator, words, f"forgive-{made}")
-        return made
+        return self._stripe.gateway().refund(known.payment_intent, cents, reason.value, note, operator, key)
 
     def accept_dispute(self, dispute: str, operator: str, note: str) -> None:
         """Let the cardholder keep the money of an open dispute.

@@ -35,7 +35,7 @@ class SandboxControl:
         Args:
             kept: A 500 is repeated for the same idempotency key, as Stripe does for a day.
         """
-        asked = {"status": status, "path": path, "share": share, "seed": seed, "kept": kept}
+        asked: dict[str, object] = {"status": status, "path": path, "share": share, "seed": seed, "kept": kept}
         return self._call("POST", "faults", asked)
 
     def thresholds(self, *, offered: bool) -> dict[str, Any]:

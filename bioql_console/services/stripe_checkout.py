@@ -28,7 +28,13 @@ class CheckoutCalls(StripeCalls):
             "metadata": request.metadata,
             "payment_intent_data": {"metadata": request.metadata},
         }
-        return self._session(self.v1.checkout.sessions.create, params, {"idempotency_key": request.reference})
+
+        def look() -> Content | None:
+            made = self.ask_all(self.v1.checkout.sessions.list, {"customer": request.customer, "limit": PAGE})
+            return next((one for one in made if one.get("client_reference_id") == request.reference), None)
+
+        made = self.once(request.reference, self.v1.checkout.sessions.create, params, look=look)
+        return self.read(stripe_types.checkout_session, made)
 
     def retrieve_checkout(self, session_id: str) -> CheckoutSession:
         return self._session(self.v1.checkout.sessions.retrieve, session_id)

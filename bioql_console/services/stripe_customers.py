@@ -18,7 +18,12 @@ class CustomerCalls(StripeCalls):
     def create_customer(self, name: str, email: str, reference: str, idempotency_key: str) -> str:
         """The new customer's id. `reference` finds it again, see `find_customer`."""
         params = {"name": name, "email": email, "metadata": {REFERENCE: reference}}
-        made = self.id(self.ask(self.v1.customers.create, params, {"idempotency_key": idempotency_key}))
+
+        def look() -> Content | None:
+            found = self.find_customer(email, reference)
+            return None if found is None else {"id": found}
+
+        made = self.id(self.once(idempotency_key, self.v1.customers.create, params, look=look))
         if self.customer_exists(made):
             return made
         # Stripe repeats its old answer to a key, even when that customer was deleted since.
@@ -51,10 +56,10 @@ class CustomerCalls(StripeCalls):
         Raises:
             CardRefused: the card can't be used.
         """
-        options = {"idempotency_key": f"{idempotency_key}-attach"}
-        attached = self.id(self.ask(self.v1.payment_methods.attach, payment_method, {"customer": customer}, options))
+        attach, ours = self.v1.payment_methods.attach, {"customer": customer}
+        attached = self.id(self.again(f"{idempotency_key}-attach", attach, payment_method, ours))
         default = {"invoice_settings": {"default_payment_method": attached}}
-        self.ask(self.v1.customers.update, customer, default, {"idempotency_key": f"{idempotency_key}-default"})
+        self.again(f"{idempotency_key}-default", self.v1.customers.update, customer, default)
 
     def credit_balance(
         self, customer: str, cents: int, idempotency_key: str, description: str, since_ms: int = 0
@@ -64,18 +69,24 @@ class CustomerCalls(StripeCalls):
         Stripe forgets idempotency keys after a day, so the key is stored with the credit, and looked for first among
         the credits made from a day before `since_ms` on.
         """
-        for credit in self.ask_all(self.v1.customers.balance_transactions.list, customer, {"limit": PAGE}):
-            if _metadata(credit).get(CREDIT_KEY) == idempotency_key:
-                return
-            if _created(credit) * 1000 < since_ms - DAY_MS:
-                break
+
+        def look() -> Content | None:
+            for credit in self.ask_all(self.v1.customers.balance_transactions.list, customer, {"limit": PAGE}):
+                if _metadata(credit).get(CREDIT_KEY) == idempotency_key:
+                    return credit
+                if _created(credit) * 1000 < since_ms - DAY_MS:
+                    break
+            return None
+
+        if look() is not None:
+            return
         params = {
             "amount": -cents,
             "currency": USD,
             "description": description,
             "metadata": {CREDIT_KEY: idempotency_key},
         }
-        self.ask(self.v1.customers.balance_transactions.create, customer, params, {"idempotency_key": idempotency_key})
+        self.once(idempotency_key, self.v1.customers.balance_transactions.create, customer, params, look=look)
 
 
 def _created(found: Content) -> int:

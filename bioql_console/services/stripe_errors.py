@@ -42,6 +42,13 @@ class SlowDown(OperatorError):
         self.pause_ms = pause_ms
 
 
+class RepeatedFailure(OperatorError):
+    """A failure of Stripe's own that it only repeated, because the idempotency key was the same.
+
+    It goes on doing so for a day, and it may have carried the request out all the same.
+    """
+
+
 class CardRefused(Exception):
     """Stripe refused the card or payment method. The message is Stripe's sentence for the customer."""
 
@@ -56,6 +63,7 @@ class Failure:
         code: Stripe's error code, e.g. "resource_missing".
         message: Stripe's own sentence.
         cause: What broke when there was no answer: the name of the exception's class.
+        repeated: It is the answer to an earlier request with the same idempotency key.
     """
 
     status: int | None
@@ -64,6 +72,7 @@ class Failure:
     message: str = ""
     cause: str = ""
     request_id: str = ""
+    repeated: bool = False
 
     def exception(self) -> OperatorError | CardRefused:
         """What to raise."""
@@ -81,7 +90,7 @@ class Failure:
             code, what, fix = _BY_STATUS[self.status]
             return OperatorError(what, fix=fix, code=code)
         if self.status >= 500:
-            return OperatorError(
+            return (RepeatedFailure if self.repeated else OperatorError)(
                 f"Stripe has a problem of its own (HTTP {self.status}{self._number()}).",
                 fix="Retry in a moment; nothing is done twice.",
                 code="stripe.failed",

@@ -172,4 +172,5 @@ def _failure(error: stripe.StripeError) -> Failure:
         message=str(error.user_message or ""),
         cause=type(error.__cause__).__name__ if error.__cause__ else "",
         request_id=str(error.request_id or ""),
+        repeated=any(name.lower() == "idempotent-replayed" for name in error.headers or ()),
     )

@@ -1,5 +1,7 @@
 """Subscriptions, invoices and credit notes at Stripe."""
 
+from functools import partial
+
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.invoices import Threshold
 from bioql_console.domain.money import USD
@@ -18,18 +20,20 @@ class InvoiceCalls(StripeCalls):
         Accounts that may not use thresholds get one without; then this console makes the invoice.
         """
         params = {"customer": customer, "price": price, "limit": PAGE}
-        found = [self._subscription(one) for one in self.ask_all(self.v1.subscriptions.list, params)]
-        if found:
-            return found[0]
+
+        def look() -> Content | None:
+            return next(iter(self.ask_all(self.v1.subscriptions.list, params)), None)
+
         wanted = {"customer": customer, "items": [{"price": price}]}
         thresholds = {"billing_thresholds": {"amount_gte": threshold_cents}}
         create = self.v1.subscriptions.create
+        made = look()
         try:
-            made = self.ask(create, {**wanted, **thresholds}, {"idempotency_key": idempotency_key})
+            made = made or self.once(idempotency_key, create, {**wanted, **thresholds}, look=look)
         except OperatorError as error:
             if error.code != "stripe.refused":
                 raise
-            made = self.ask(create, wanted, {"idempotency_key": f"{idempotency_key}-plain"})
+            made = self.once(f"{idempotency_key}-plain", create, wanted, look=look)
         return self._subscription(made)
 
     def _subscription(self, found: Content) -> MeteredSubscription:
@@ -43,10 +47,14 @@ class InvoiceCalls(StripeCalls):
             "proration_behavior": "none",
             "metadata": {KEY: idempotency_key},
         }
+
+        def look() -> Content | None:
+            known = self.ask(self.v1.subscriptions.retrieve, subscription)
+            return known if (known.get("metadata") or {}).get(KEY) == idempotency_key else None
+
         # Stripe forgets idempotency keys after a day; the subscription remembers the last one.
-        known = self.ask(self.v1.subscriptions.retrieve, subscription).get("metadata") or {}
-        if known.get(KEY) != idempotency_key:
-            self.ask(self.v1.subscriptions.update, subscription, params, {"idempotency_key": idempotency_key})
+        if look() is None:
+            self.once(idempotency_key, self.v1.subscriptions.update, subscription, params, look=look)
 
     def make_invoice(
         self, customer: str, cents: int, description: str, idempotency_key: str, days_until_due: int
@@ -66,17 +74,30 @@ class InvoiceCalls(StripeCalls):
                 "description": description,
                 "metadata": {KEY: idempotency_key},
             }
-            made = self.ask(self.v1.invoices.create, wanted, {"idempotency_key": f"{idempotency_key}-invoice"})
+            look, key = partial(self._invoice_of, customer, idempotency_key), f"{idempotency_key}-invoice"
+            made = self.once(key, self.v1.invoices.create, wanted, look=look)
         invoice = self.id(made)
         if made.get("status") == "draft":
             if not made.get("total"):
-                balance = int(self.ask(self.v1.customers.retrieve, customer).get("balance") or 0)
-                item = {"customer": customer, "invoice": invoice, "amount": cents - balance, "currency": USD}
-                item |= {"description": description}
-                self.ask(self.v1.invoice_items.create, item, {"idempotency_key": f"{idempotency_key}-item"})
-            params, options = {"auto_advance": True}, {"idempotency_key": f"{idempotency_key}-finalize"}
-            self.ask(self.v1.invoices.finalize_invoice, invoice, params, options)
+                self._add_line(invoice, customer, cents, description, f"{idempotency_key}-item")
+            finalize, look = self.v1.invoices.finalize_invoice, partial(self._opened, invoice)
+            self.once(f"{idempotency_key}-finalize", finalize, invoice, {"auto_advance": True}, look=look)
         return invoice
+
+    def _add_line(self, invoice: str, customer: str, cents: int, description: str, key: str) -> None:
+        """The one line of a draft."""
+
+        def look() -> Content | None:
+            found = self.ask(self.v1.invoices.retrieve, invoice)
+            return found if found.get("total") else None
+
+        balance = int(self.ask(self.v1.customers.retrieve, customer).get("balance") or 0)
+        item = {"customer": customer, "invoice": invoice, "amount": cents - balance, "currency": USD}
+        self.once(key, self.v1.invoice_items.create, item | {"description": description}, look=look)
+
+    def _opened(self, invoice: str) -> Content | None:
+        found = self.ask(self.v1.invoices.retrieve, invoice)
+        return None if found.get("status") == "draft" else found
 
     def _invoice_of(self, customer: str, key: str) -> Content | None:
         found = self.ask_all(self.v1.invoices.list, {"customer": customer, "limit": PAGE})
@@ -84,12 +105,16 @@ class InvoiceCalls(StripeCalls):
 
     def credit_invoice(self, invoice: str, cents: int, idempotency_key: str, words: str) -> bool:
         """Lower what an open invoice asks for, once for a key. False when it is not open any more."""
-        notes = self.ask_all(self.v1.credit_notes.list, {"invoice": invoice, "limit": PAGE})
-        if any((note.get("metadata") or {}).get(KEY) == idempotency_key for note in notes):
+
+        def look() -> Content | None:
+            notes = self.ask_all(self.v1.credit_notes.list, {"invoice": invoice, "limit": PAGE})
+            return next((one for one in notes if (one.get("metadata") or {}).get(KEY) == idempotency_key), None)
+
+        if look() is not None:
             return True
         params = {"invoice": invoice, "amount": cents, "memo": words, "metadata": {KEY: idempotency_key}}
         try:
-            self.ask(self.v1.credit_notes.create, params, {"idempotency_key": idempotency_key})
+            self.once(idempotency_key, self.v1.credit_notes.create, params, look=look)
         except OperatorError as error:
             if error.code != "stripe.refused":
                 raise

@@ -31,8 +31,14 @@ class MeterCalls(StripeCalls):
             "customer_mapping": {"type": "by_id", "event_payload_key": expected.CUSTOMER_KEY},
             "value_settings": {"event_payload_key": expected.VALUE_KEY},
         }
-        options = {"idempotency_key": f"bioql-meter-{expected.EVENT_NAME}"}
-        return self.read(stripe_types.meter, self.ask(self.v1.billing.meters.create, params, options))
+
+        def look() -> Content | None:
+            found = self.ask_all(self.v1.billing.meters.list, {"limit": PAGE})
+            ours = (expected.EVENT_NAME, "active")
+            return next((one for one in found if (one.get("event_name"), one.get("status")) == ours), None)
+
+        key = f"bioql-meter-{expected.EVENT_NAME}"
+        return self.read(stripe_types.meter, self.once(key, self.v1.billing.meters.create, params, look=look))
 
     def find_price(self, lookup_key: str) -> MeteredPrice | None:
         """The price with this lookup key; Stripe lets only one have it."""
@@ -48,8 +54,8 @@ class MeterCalls(StripeCalls):
         """The metered price of one cent a unit; its product is made when there is none of that name."""
         product = self.find_product(expected.PRODUCT_NAME)
         if product is None:
-            options = {"idempotency_key": f"bioql-product-{expected.EVENT_NAME}"}
-            product = self.id(self.ask(self.v1.products.create, {"name": expected.PRODUCT_NAME}, options))
+            named, key = {"name": expected.PRODUCT_NAME}, f"bioql-product-{expected.EVENT_NAME}"
+            product = self.id(self.once(key, self.v1.products.create, named, look=self._product))
         params = {
             "currency": USD,
             "unit_amount": expected.UNIT_AMOUNT_CENTS,
@@ -57,8 +63,17 @@ class MeterCalls(StripeCalls):
             "recurring": {"interval": "month", "usage_type": "metered", "meter": meter_id},
             "product": product,
         }
-        options = {"idempotency_key": f"bioql-price-{expected.PRICE_LOOKUP_KEY}-{meter_id}-{product}"}
-        return self._price(self.ask(self.v1.prices.create, params, options))
+
+        def look() -> Content | None:
+            found = self.ask_all(self.v1.prices.list, {"lookup_keys": [expected.PRICE_LOOKUP_KEY], "limit": 1})
+            return next((one for one in found if stripe_types.id_of(one.get("product")) == product), None)
+
+        key = f"bioql-price-{expected.PRICE_LOOKUP_KEY}-{meter_id}-{product}"
+        return self._price(self.once(key, self.v1.prices.create, params, look=look))
+
+    def _product(self) -> Content | None:
+        found = self.find_product(expected.PRODUCT_NAME)
+        return None if found is None else {"id": found}
 
     def _price(self, found: Content) -> MeteredPrice:
         product = stripe_types.id_of(found.get("product"))

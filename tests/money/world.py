@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+import stripe
+
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.invoices import InvoiceState
 from bioql_console.domain.ledger import Account
@@ -54,7 +56,10 @@ def template(folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class InProcess:
-    """Stands in for the network between stripe-python and the sandbox; everything else is real."""
+    """Stands in for the network between stripe-python and the sandbox; everything else is real.
+
+    Faults that the sandbox was told to have happen here too.
+    """
 
     sandbox: Sandbox
 
@@ -65,8 +70,15 @@ class InProcess:
         given = {name.lower(): value for name, value in (headers or {}).items()}
         body = (post_data or "").encode() if isinstance(post_data, str) else post_data or b""
         asked = Request(method.upper(), parts.path, parts.query, {"host": "127.0.0.1", **given}, body)
-        answer = self.sandbox.app._api.answer(asked)
-        return answer.body.decode(), answer.status, dict(answer.headers)
+        app = self.sandbox.app
+        fault = app._faults.take(method.upper(), parts.path)
+        if fault is None or fault.status != "hang":
+            answer = app.answer(asked, fault)
+        if fault is not None and isinstance(fault.status, str):
+            raise stripe.APIConnectionError(fault.status, should_retry=True)  # type: ignore[no-untyped-call]
+        # Asked to wait, the transport would.
+        pause = {"retry-after": "0"} if answer.status == 429 else {}
+        return answer.body.decode(), answer.status, {**answer.headers, **pause}
 
 
 class World:

@@ -42,7 +42,8 @@ def test_a_reset_was_carried_out_and_a_hang_was_not(running: Running) -> None:
 
 def test_a_failure_is_repeated_for_its_key_when_it_is_kept(running: Running) -> None:
     """As Stripe does: what was answered once is answered again, for a day."""
-    running.control("faults", status=500, path="/v1/customers", kept=True)
+    running.control("faults", status=500, method="POST", path="/v1/customers", kept=True)
+    assert running.api.customers.list().data == []
     options = {"idempotency_key": "k1"}
     with pytest.raises(stripe.APIError) as first:
         running.api.customers.create({"name": "A"}, options)

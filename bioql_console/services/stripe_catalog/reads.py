@@ -16,6 +16,7 @@ READS: tuple[StripeCall, ...] = (
     read(
         Resource.CUSTOMERS,
         "/v1/customers",
+        "create_customer",
         "find_customer",
         "customer_pages",
         purpose="Finds the customer that an earlier attempt made; all customers, for reconciliation.",
@@ -73,9 +74,11 @@ READS: tuple[StripeCall, ...] = (
     read(
         Resource.CHARGES,
         "/v1/refunds",
+        "find_refund",
+        "refund",
         "refund_pages",
         "refunds_of",
-        purpose="What was given back at Stripe, for reconciliation.",
+        purpose="Whether a refund was made already; what was given back at Stripe, for reconciliation.",
         failure=RECONCILE,
     ),
     read(
@@ -88,6 +91,8 @@ READS: tuple[StripeCall, ...] = (
     read(
         Resource.DISPUTES,
         "/v1/disputes/{dispute}",
+        "answer_dispute",
+        "close_dispute",
         "dispute",
         purpose="One dispute as it stands now, before a difference is reported or mended.",
         failure=RECONCILE,
@@ -95,6 +100,7 @@ READS: tuple[StripeCall, ...] = (
     read(
         Resource.CHECKOUT,
         "/v1/checkout/sessions",
+        "create_checkout",
         "find_checkout",
         "list_checkouts",
         "sessions_of",
@@ -138,9 +144,10 @@ READS: tuple[StripeCall, ...] = (
     read(
         Resource.INVOICES,
         "/v1/invoices/{invoice}",
+        "make_invoice",
         "credit_invoice",
         "invoice",
-        purpose="Whether an invoice that refused a credit note is still open.",
+        purpose="How far an invoice got whose making was not answered, and whether it is still open.",
         failure="The credit note waits in the outbox and is sent later.",
     ),
     read(
