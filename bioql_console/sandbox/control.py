@@ -99,8 +99,8 @@ class Control:
     def _add_fault(self, asked: Json) -> Json:
         share = None if asked.get("share") is None else _number(asked, "share", 1)
         count, seed = int(_number(asked, "count", 1)), int(_number(asked, "seed", 0))
-        how = {"kept": asked.get("kept") is True, "method": asked.get("method")}
-        self._faults.add(asked.get("status"), str(asked.get("path", ".*")), count, share, seed, **how)
+        path, method, kept = str(asked.get("path", ".*")), asked.get("method"), asked.get("kept") is True
+        self._faults.add(asked.get("status"), path, count, share, seed, kept=kept, method=method)
         return self._waiting_faults()
 
     def _deliveries(self, asked: Json) -> Json:

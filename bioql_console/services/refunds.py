@@ -68,7 +68,7 @@ class Refunds:
             key += f"-after-{seen.failed}"
         if (known.refunded_cents, known.failed) != (seen.refunded_cents, seen.failed):
             # Perhaps by this very refund, whose answer was lost the first time.
-            made = self._stripe.gateway().find_refund(seen.payment_intent, key)
+            made = self._stripe.gateway().find_refund(seen.payment_intent, note.strip(), key)
             if made is None:
                 raise OperatorError(
                     "Something was refunded of this payment meanwhile.",

@@ -23,10 +23,11 @@ class RefundCalls(StripeCalls):
         found = look()
         return self.id(found or self.once(idempotency_key, self.v1.refunds.create, params, look=look))
 
-    def find_refund(self, payment_intent: str, idempotency_key: str) -> str | None:
-        """The refund that was made with this key, however long ago."""
+    def find_refund(self, payment_intent: str, note: str, idempotency_key: str) -> str | None:
+        """The refund that was made with this key and note, however long ago."""
         found = self._refund_of(payment_intent, idempotency_key)
-        return None if found is None else self.id(found)
+        same = found is not None and found["metadata"].get("bioql_note") == note[:LONGEST_NOTE]
+        return self.id(found) if found is not None and same else None
 
     def _refund_of(self, payment_intent: str, key: str) -> Content | None:
         made = self.ask_all(self.v1.refunds.list, {"payment_intent": payment_intent, "limit": PAGE})

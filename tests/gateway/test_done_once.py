@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bioql_console.domain.errors import OperatorError
-from tests.gateway.deeds import DEEDS, Deed, usage
+from tests.gateway.deeds import DEEDS, WITHIN_A_DAY, Deed
 from tests.gateway.lab import Lab
 
 LATER_S = 25 * 3_600
@@ -31,7 +31,7 @@ def until_done(deed: Deed, lab: Lab, pause_s: int) -> None:
     pytest.fail("it is never done")
 
 
-@pytest.mark.parametrize("make", DEEDS)
+@pytest.mark.parametrize("make", [*DEEDS, *WITHIN_A_DAY])
 def test_a_failure_that_stripe_repeats_keeps_nothing_from_being_done(lab: Lab, make: Callable[[Lab], Deed]) -> None:
     deed = make(lab)
     lab.control("faults", status=500, method="POST", path=deed.path, kept=True)
@@ -40,7 +40,7 @@ def test_a_failure_that_stripe_repeats_keeps_nothing_from_being_done(lab: Lab, m
     assert deed.count() == 1
 
 
-@pytest.mark.parametrize("make", DEEDS)
+@pytest.mark.parametrize("make", [*DEEDS, *WITHIN_A_DAY])
 def test_answers_are_lost_and_it_is_asked_again_at_once(lab: Lab, make: Callable[[Lab], Deed]) -> None:
     deed = make(lab)
     lab.control("faults", status="reset", method="POST", path=deed.path, count=TIMES)
@@ -48,7 +48,7 @@ def test_answers_are_lost_and_it_is_asked_again_at_once(lab: Lab, make: Callable
     assert deed.count() == 1
 
 
-@pytest.mark.parametrize("make", [make for make in DEEDS if make is not usage])
+@pytest.mark.parametrize("make", DEEDS)
 def test_answers_are_lost_and_it_is_asked_again_when_stripe_forgot_the_key(
     lab: Lab, make: Callable[[Lab], Deed]
 ) -> None:

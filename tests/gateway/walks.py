@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.meter import EVENT_NAME, PRICE_LOOKUP_KEY, PRODUCT_NAME
 from bioql_console.domain.reconciliation import END_OF_TIME_MS
 from bioql_console.sandbox.messages import Request
@@ -102,13 +103,16 @@ def pages(lab: Lab) -> None:
     assert lab.call("find_checkout", customer, made.reference).id == made.id
     assert lab.call("list_checkouts", customer)
     lab.call("expire_checkout", made.id)
-    lab.call("expire_checkout", made.id, fails=Exception)
+    lab.call("expire_checkout", made.id, fails=OperatorError)
 
 
 def refunds(lab: Lab) -> None:
     _, payment = paid(lab)
     for reason in ("requested_by_customer", "duplicate", "fraudulent"):
-        lab.call("refund", payment, 100, reason, ODD * 30, "ana", f"refund-{reason}")
+        made = lab.call("refund", payment, 100, reason, ODD * 30, "ana", f"refund-{reason}")
+    assert lab.call("find_refund", payment, ODD * 30, "refund-fraudulent") == made
+    for note, key in ((ODD * 30, "refund-never"), ("Another", "refund-fraudulent")):
+        assert lab.call("find_refund", payment, note, key) is None
     assert len(lab.call("refunds_of", payment)) == 3
     assert lab.call("refunds_of", "pi_none") == []
     assert len(lab.call("refund_pages", 0, END_OF_TIME_MS)[0]) == 3
@@ -164,8 +168,8 @@ def meter_and_price(lab: Lab) -> None:
 def usage(lab: Lab) -> None:
     customer, (meter, _) = person(lab), metered(lab)
     now = lab.now_ms()
-    for attempt, extra in ((0, {"shots": "100", "backend": "ionq_qpu"}), (1, {})):
-        lab.call("send_meter_event", "use-1", EVENT_NAME, customer, 35, now, extra, attempt=attempt)
+    lab.call("send_meter_event", "use-1", EVENT_NAME, customer, 35, now, {"shots": "100", "backend": "ionq_qpu"})
+    lab.call("send_meter_event", "use-1", EVENT_NAME, customer, 35, now, {}, attempt=1, fails=OperatorError)
     lab.call("send_meter_event", "use-2", EVENT_NAME, customer, 7, now, {})
     lab.call("cancel_usage", "use-2")
     lab.advance(120)

@@ -76,6 +76,19 @@ def test_a_double_click_refunds_once(world: World, refunds: Refunds, ada: User) 
         refunds.refund(seen, 5_000, ASKED, "Once more", "ana", forgive=False)
 
 
+def test_a_refund_whose_answer_was_lost_is_gone_on_with(world: World, refunds: Refunds, ada: User) -> None:
+    """Its event came before the second click: it is the same refund, and what it leaves is forgiven after all."""
+    seen = refunds.look(payment(world))
+    world.control("faults", status="reset", path="/v1/refunds", method="POST", count=3)
+    with pytest.raises(OperatorError, match="can't be reached"):
+        refunds.refund(seen, 5_000, ASKED, "Once", "ana", forgive=True)
+    world.drain()
+    assert (world.collected_cents(), world.net_cents(ada.id)) == (30_000, 5_000)
+    refunds.refund(seen, 5_000, ASKED, "Once", "ana", forgive=True)
+    world.drain()
+    assert (world.collected_cents(), world.net_cents(ada.id)) == (30_000, 0)
+
+
 @pytest.mark.parametrize("cents", [0, -1, 35_001])
 def test_no_more_than_was_paid_goes_back(world: World, refunds: Refunds, ada: User, cents: int) -> None:
     with pytest.raises(OperatorError, match=r"\$350.00 of this payment"):

@@ -170,6 +170,7 @@ READS: tuple[StripeCall, ...] = (
     read(
         Resource.METERS,
         "/v1/billing/meters",
+        "create_meter",
         "find_meter",
         purpose="Finds the meter by its event name.",
         failure="The Meter page can't tell how the meter stands; try again.",
@@ -185,6 +186,7 @@ READS: tuple[StripeCall, ...] = (
     read(
         Resource.PRICES,
         "/v1/prices",
+        "create_price",
         "find_price",
         purpose="Finds the price by its lookup key.",
         failure="The Meter page can't tell how the price stands; try again.",

@@ -84,7 +84,7 @@ WRITES: tuple[StripeCall, ...] = (
         "refund",
         purpose="Gives money back.",
         key="the payment, what was refunded of it before and how often that came back, and the amount",
-        repeat="What was refunded before is part of the key; Stripe refuses to give back more than was paid.",
+        repeat="The key is in the refund's metadata, and looked for first.",
         failure="Look at the payment again before you try once more; a second click asks for the same refund.",
     ),
     write(
