@@ -17,7 +17,7 @@ from .messages import Answer, Request, json_answer
 from .params import read_params
 from .registry import Registry
 from .store import Store
-from .work import API_VERSION, Work
+from .work import ACCOUNT_VERSION, Work
 
 VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(\.[a-z]+)?")
 LONGEST_KEY = 255
@@ -36,7 +36,7 @@ class Api:
     def answer(self, request: Request) -> Answer:
         """The answer to a request; errors are answers too."""
         request_id = new_id("req_")[:18]
-        version = request.headers.get("stripe-version") or API_VERSION
+        version = request.headers.get("stripe-version") or ACCOUNT_VERSION
         headers = {"Request-Id": request_id, "Stripe-Version": version}
         key = request.headers.get("idempotency-key")
         if key and request.method == "POST":
@@ -44,7 +44,9 @@ class Api:
         try:
             self._check(request, version)
             self._jobs.run_due()
-            status, body, more = self._carry_out(request, request_id, key if request.method == "POST" else None)
+            status, body, more = self._carry_out(
+                request, version, request_id, key if request.method == "POST" else None
+            )
         except StripeError as error:
             status, body, more = error.status, _text({"error": error.body}), {"Stripe-Should-Retry": "false"}
         return Answer(status, body.encode(), headers=headers | more)
@@ -92,7 +94,9 @@ class Api:
                 raise StripeError(message, status=401, code="secret_key_required")
             raise StripeError(f"Invalid API Key provided: {masked(key)}", status=401)
 
-    def _carry_out(self, request: Request, request_id: str, key: str | None) -> tuple[int, str, dict[str, str]]:
+    def _carry_out(
+        self, request: Request, version: str, request_id: str, key: str | None
+    ) -> tuple[int, str, dict[str, str]]:
         route, ids = self._registry.find(request.method, request.path)
         raw = _raw_params(request)
         fingerprint = _fingerprint(request, raw)
@@ -101,7 +105,7 @@ class Api:
         params = read_params(route.params, raw)
         work = self._new_work(request)
         work.params, work.path, work.url = params, ids, request.path
-        work.request_id, work.idempotency_key = request_id, key
+        work.request_id, work.idempotency_key, work.version = request_id, key, version
         if request.method == "GET":
             return 200, _text(expanded(work, route.handler(work), params.get("expand") or [])), {}
         with self._store.transaction():

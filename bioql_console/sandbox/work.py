@@ -11,6 +11,9 @@ from .registry import Registry
 from .store import Store
 
 API_VERSION = "2026-10-28.endive"
+"""The version in which every object and event is rendered."""
+ACCOUNT_VERSION = "2026-03-25.dahlia"
+"""The account's default: by which a request is read that names no version, as those of Stripe's command line."""
 # What Stripe shows without `livemode`.
 WITHOUT_MODE = ("refund",)
 
@@ -24,6 +27,7 @@ class Work:
         path: Ids from the address.
         request_id: None when nobody asked through the API, e.g. for what the clock brings about.
         base_url: Where this sandbox is reached, for links to its pages.
+        version: Stripe's API version by which the parameters are read.
     """
 
     store: Store
@@ -36,6 +40,7 @@ class Work:
     idempotency_key: str | None = None
     url: str = ""
     query: Mapping[str, str] = field(default_factory=dict)
+    version: str = API_VERSION
 
     @property
     def now(self) -> int:

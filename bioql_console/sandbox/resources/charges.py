@@ -66,6 +66,7 @@ def make(work: Work, intent: Json, method: Json, **more: Any) -> Json:
                 "type": "authorized",
             },
             payment_intent=intent["id"],
+            shipping=intent.get("shipping"),
             payment_method=method["id"],
             payment_method_details={kind: shown, "type": kind},
         )

@@ -16,6 +16,7 @@ from ..params import (
     Table,
     Text,
 )
+from .payment_intents import SHIPPING
 from .prices import LARGEST_AMOUNT
 
 PRODUCT_DATA = Group(
@@ -55,6 +56,7 @@ INTENT_DATA = Group(
         "metadata": Metadata(),
         "receipt_email": Text(),
         "setup_future_usage": Choice(of=("off_session", "on_session")),
+        "shipping": SHIPPING,
         "statement_descriptor": Text(longest=22),
         "statement_descriptor_suffix": Text(longest=22),
     }

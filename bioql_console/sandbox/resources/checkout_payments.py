@@ -4,7 +4,7 @@ from ..errors import Json, StripeError, card_error
 from ..work import Work
 from . import payment_intents
 from .cards import Card
-from .payment_methods import make_bank_account, make_card
+from .payment_methods import card_behind, make_bank_account, make_card
 
 SETTLE, BOUNCE = "bank_debit_settles", "bank_debit_bounces"
 # Real bank debits take days; the sandbox's clock can be moved.
@@ -17,7 +17,14 @@ class NeedsConfirmation(Exception):
 
 
 def pay_by_card(work: Work, session: Json, card: Card, email: str, *, confirmed: bool = False) -> Json:
-    """The session after paying.
+    """The session after paying with a card that was typed in; errors as with `pay_by_method`."""
+    _offered(session, "card")
+    method = make_card(work, card, billing_details=_details(email))
+    return pay_by_method(work, session, method, email, confirmed=confirmed)
+
+
+def pay_by_method(work: Work, session: Json, method: Json, email: str, *, confirmed: bool = False) -> Json:
+    """The session after paying with a stored card.
 
     Raises:
         NeedsConfirmation: the bank asks first.
@@ -26,8 +33,7 @@ def pay_by_card(work: Work, session: Json, card: Card, email: str, *, confirmed:
     _offered(session, "card")
     session = _with_intent(work, session)
     intent = work.require("payment_intent", session["payment_intent"], "payment_intent")
-    details = {"billing_details": _details(email), "customer": None}
-    method = make_card(work, card, **details)
+    card = card_behind(method)
     if card.refused:
         error = card.error()
         payment_intents.refuse(work, intent, method, error)
@@ -80,6 +86,7 @@ def _with_intent(work: Work, session: Json) -> Json:
         payment_method_types=session["payment_method_types"],
         receipt_email=data.get("receipt_email"),
         setup_future_usage=data.get("setup_future_usage"),
+        shipping=data.get("shipping"),
         statement_descriptor=data.get("statement_descriptor"),
         statement_descriptor_suffix=data.get("statement_descriptor_suffix"),
         _checkout=session["id"],

@@ -5,12 +5,14 @@ from typing import Any
 from ..errors import Json, StripeError, missing_param, unexpected_state
 from ..ids import random_text
 from ..params import (
+    ADDRESS,
     CURRENCY,
     EXPAND,
     PAGE,
     Anything,
     Choice,
     Flag,
+    Group,
     Integer,
     Many,
     Metadata,
@@ -25,17 +27,22 @@ from . import charges
 from .payment_methods import card_behind, usable
 
 SMALLEST, LARGEST = 50, 99_999_999
+# Newer versions of the API choose methods by allowed_… and excluded_….
+NO_TYPES_SINCE = "2026-09-30.endive"
 OPEN_STATES = ("requires_payment_method", "requires_confirmation", "requires_action")
+SHIPPING = Group(
+    of={"address": ADDRESS, **dict.fromkeys(("carrier", "name", "phone", "tracking_number"), Text())}, emptyable=True
+)
 SHARED: Table = {
     "allowed_payment_method_types": Many(),
     "description": Text(longest=1_000),
     "metadata": Metadata(),
     "payment_method": Text(),
     "payment_method_options": Anything(),
-    "payment_method_types": Anything(),
+    "payment_method_types": Many(),
     "receipt_email": Text(),
     "setup_future_usage": Choice(of=("", "off_session", "on_session")),
-    "shipping": Anything(),
+    "shipping": SHIPPING,
     "statement_descriptor": Text(longest=22),
     "statement_descriptor_suffix": Text(longest=22),
     **EXPAND,
@@ -201,13 +208,13 @@ def confirm(work: Work, intent: Json, method: Json) -> Json:
 def _create(work: Work) -> Json:
     given = work.params
     check_amount(given["amount"])
-    _refuse_types(given)
-    names = ("description", "receipt_email", "setup_future_usage")
+    _check_types(work)
+    names = ("description", "receipt_email", "setup_future_usage", "shipping")
     more: Json = {name: given[name] for name in names if given.get(name)}
     if given.get("customer"):
         more["customer"] = work.require("customer", given["customer"], "customer")["id"]
-    if given.get("allowed_payment_method_types"):
-        more["payment_method_types"] = given["allowed_payment_method_types"]
+    if types := given.get("allowed_payment_method_types") or given.get("payment_method_types"):
+        more["payment_method_types"] = types
     more["metadata"] = merged_metadata({}, given.get("metadata") or {})
     intent = make(work, given["amount"], given["currency"].lower(), **more)
     if given.get("payment_method"):
@@ -220,8 +227,8 @@ def _create(work: Work) -> Json:
     return intent
 
 
-def _refuse_types(given: Json) -> None:
-    if "payment_method_types" in given:
+def _check_types(work: Work) -> None:
+    if "payment_method_types" in work.params and work.version >= NO_TYPES_SINCE:
         raise StripeError(
             "payment_method_types is no longer supported; use allowed_payment_method_types.",
             code="payment_method_types_no_longer_supported",
@@ -257,8 +264,9 @@ def _cancel(work: Work) -> Json:
 
 def _update(work: Work) -> Json:
     intent = work.addressed("payment_intent", "intent")
-    _refuse_types(work.params)
-    fields: Json = {name: work.params[name] for name in ("description", "receipt_email") if name in work.params}
+    _check_types(work)
+    names = ("description", "receipt_email", "shipping")
+    fields: Json = {name: work.params[name] for name in names if name in work.params}
     if "metadata" in work.params:
         fields["metadata"] = merged_metadata(intent["metadata"], work.params["metadata"])
     return work.change(intent, None, **fields)
