@@ -56,7 +56,9 @@ def run(options: ServeOptions) -> int:
             stack.callback(sandbox.close)
             sandbox_socket = bind("127.0.0.1", 0)
             stack.callback(sandbox_socket.close)
-            stripe_base, secrets = bound_url(sandbox_socket), sandbox_secrets(sandbox)
+            stripe_base = bound_url(sandbox_socket)
+            # That of `stripe listen`, when somebody forwards events with it.
+            secrets = sandbox_secrets(sandbox).accepting_also(secrets.webhook_secrets)
             sandbox.set_base_url(stripe_base)
             sandbox.set_webhook_url(f"{bound_url(listening)}/webhooks/stripe")
             served.append(Served(sandbox.app, sandbox_socket))
@@ -86,7 +88,7 @@ def _secrets(environment: Environment, options: ServeOptions) -> StripeSecrets:
         key = os.environ.pop("STRIPE_SECRET_KEY", "")
         webhook_secret = os.environ.pop("STRIPE_WEBHOOK_SECRET", "")
         if environment is Environment.SANDBOX:
-            key = webhook_secret = ""
+            key = ""
         checked_key = check_secret_key(key, environment) if key else None
         checked_secrets = [check_webhook_secret(webhook_secret)] if webhook_secret else []
         return StripeSecrets(lambda: checked_key, lambda: checked_secrets)
