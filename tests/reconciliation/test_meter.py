@@ -141,6 +141,21 @@ def test_test_usage_of_yesterday_is_credited(desk: Desk, ada: User) -> None:
     assert desk.find_accepting().ok
 
 
+def test_usage_stays_with_the_meter_it_came_to(desk: Desk, ada: User) -> None:
+    (meter,) = desk.world.objects("billing.meter")
+    desk.api.billing.meters.deactivate(meter["id"])
+    desk.world.stripe.gateway().v1.billing.meters.create(
+        {
+            "display_name": "Another", "event_name": EVENT_NAME, "default_aggregation": {"formula": "sum"},
+            "customer_mapping": {"type": "by_id", "event_payload_key": "stripe_customer_id"},
+            "value_settings": {"event_payload_key": "value"},
+        }
+    )  # fmt: skip
+    desk.uses(ada, 2_000)
+    kinds = {one.kind for one in desk.find().differences}
+    assert kinds == {Kind.PRICE_DIFFERS}, "what both meters counted is what was used"
+
+
 def test_days_are_utc_days(desk: Desk, ada: User) -> None:
     now_ms = desk.world.now_ms()
     desk.world.advance((DAY_MS - now_ms % DAY_MS) // 1000 + 60)

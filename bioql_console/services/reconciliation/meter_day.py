@@ -1,6 +1,8 @@
 """One customer's day at Stripe's meter, asked again right before something is done about it."""
 
+from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from bioql_console.domain.ageing import DAY_MS
@@ -17,15 +19,25 @@ def day_start(one: Difference) -> int:
     return day_start_ms(date.fromisoformat(one.day))
 
 
+def counted_by(
+    gateway: "StripeGateway", meters: Sequence[str], customer: str, from_ms: int, to_ms: int
+) -> dict[int, Decimal]:
+    """Units of a customer by start of UTC day, of all these meters together."""
+    total: dict[int, Decimal] = {}
+    for meter in meters:
+        for day, units in gateway.metered_by_day(meter, customer, from_ms, to_ms).items():
+            total[day] = total.get(day, Decimal()) + units
+    return total
+
+
 def require_meter_total(gateway: "StripeGateway", one: Difference) -> None:
     """That Stripe still counts what it counted: what it counts late must not be corrected too.
 
     Raises:
         OperatorError: `reconcile.changed`.
     """
-    meter = gateway.find_meter(EVENT_NAME)
     start = day_start(one)
-    counted = gateway.metered_by_day(meter.id, one.customer, start, start + DAY_MS) if meter else {}
+    counted = counted_by(gateway, gateway.meters_of(EVENT_NAME), one.customer, start, start + DAY_MS)
     if int(counted.get(start, 0)) != (one.stripe_cents or 0):
         raise OperatorError(
             "Stripe's meter counts something else for this day by now.",

@@ -13,6 +13,7 @@ from bioql_console.domain.outbox import MessageState
 from bioql_console.domain.reconciliation import Difference, OnItsWay, utc_day
 from bioql_console.services.metering import OLDEST_METERED_MS
 from bioql_console.services.reconciliation.balances import STUCK_MS, in_lanes
+from bioql_console.services.reconciliation.meter_day import counted_by
 from bioql_console.services.reconciliation.run import Run
 
 CANCELLABLE_MS = DAY_MS
@@ -34,11 +35,11 @@ class _Day:
 def check_meter_totals(run: Run, lanes: int) -> None:
     """Every customer's days."""
     run.watch.begin("Comparing the meter's totals")
-    meter = run.gateway.find_meter(EVENT_NAME)
+    meters = run.gateway.meters_of(EVENT_NAME)
     days = _days_of_books(run)
     customers = {customer.id for customer, _, _ in run.scratch.customers_in_use()} | set(days)
     run.counts["metered_customers"] = len(customers)
-    if meter is None:
+    if not meters:
         return
     start = run.period.from_ms
     end = min(run.period.to_ms, run.now_ms // DAY_MS * DAY_MS + DAY_MS)
@@ -47,7 +48,7 @@ def check_meter_totals(run: Run, lanes: int) -> None:
         traffic[customer].append(sent_ms)
 
     def counted(customer: str) -> dict[int, Decimal]:
-        return run.gateway.metered_by_day(meter.id, customer, start, end)
+        return counted_by(run.gateway, meters, customer, start, end)
 
     for number, (customer, stripes) in enumerate(in_lanes(counted, sorted(customers), lanes), 1):
         run.watch.look(number)

@@ -171,6 +171,7 @@ READS: tuple[StripeCall, ...] = (
         Resource.METERS,
         "/v1/billing/meters",
         "create_meter",
+        "meters_of",
         "find_meter",
         purpose="Finds the meter by its event name.",
         failure="The Meter page can't tell how the meter stands; try again.",
