@@ -13,8 +13,9 @@ Every call that the console can send to Stripe. This page is made from `bioql_co
 `scripts/docs-stripe-calls`; `tests/gateway` proves that nothing else leaves, and that each call fits Stripe's schema.
 
 Each call carries `Stripe-Version: 2026-10-28.endive` and the secret key. Stripe remembers an idempotency key for 24
-hours at least; the column "Later" says what makes a repeat harmless after that. In Live nothing but GET leaves unless
-the operator arms it.
+hours at least; the column "Later" says what makes a repeat harmless after that. When Stripe only repeats an earlier
+failure for a key, the next try adds `~2` and so on ([decision 10](decisions/010-done-once.md)). In Live nothing but GET
+leaves unless the operator arms it.
 """
 
 PERMISSIONS = """

@@ -20,6 +20,7 @@ Fault = dict[str, object]
 # Failures after which an operator presses the button again, or the outbox sends again.
 PASSES = frozenset(("stripe.unreachable", "stripe.failed", "stripe.busy", "stripe.rate_limited", "checkout.busy"))
 MOST_TRIES = 80
+NOWHERE = "http://127.0.0.1:1"
 FAULTS: dict[str, Fault] = {
     "429": {"status": 429},
     "500": {"status": 500},
@@ -46,16 +47,19 @@ class Flow:
 
     Args:
         retries: How often stripe-python tries again by itself. Without, all failures reach our services.
+        base: Where the world's sandbox is served; None: without sockets.
     """
 
-    def __init__(self, world: World, retries: int = 2) -> None:
+    def __init__(self, world: World, retries: int = 2, base: str | None = None) -> None:
         self.world, self.way = world, Counted(InProcess(world.sandbox))
-        limits = Limits(network_retries=retries, rate_limit_retries=retries)
-        gateway = StripeGateway(world.sandbox.secret_key, Environment.SANDBOX, base="http://127.0.0.1:1", limits=limits)
+        # Pauses are the transport's, and tested there.
+        limits = Limits(read_s=0.8, network_retries=retries, rate_limit_retries=retries, longest_pause_ms=0)
+        gateway = StripeGateway(world.sandbox.secret_key, Environment.SANDBOX, base=base or NOWHERE, limits=limits)
         world.stripe._gateway = gateway
-        door: _Door = gateway.v1._requestor._client
-        door._client = lambda: self.way  # type: ignore[method-assign, return-value, assignment]
-        door._sleep_time_seconds = lambda *_: 0  # type: ignore[method-assign, assignment]
+        if base is None:
+            door: _Door = gateway.v1._requestor._client
+            door._client = lambda: self.way  # type: ignore[method-assign, return-value, assignment]
+            door._sleep_time_seconds = lambda *_: 0  # type: ignore[method-assign, assignment]
         self.refunds = Refunds(world.database, world.stripe, world.admin, Changes(), world.now_ms)
         self.tries = 0
 

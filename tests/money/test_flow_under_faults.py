@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from bioql_console.embedded import bound_url
+from bioql_console.server.host import Host, Served, bind
 from tests.money.faulty_flow import FAULTS, Fault, Flow, outcome
 from tests.money.world import World
 
@@ -25,8 +27,8 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any
     return found, flow.way.requests
 
 
-def play(world: World, faults: list[Fault], seed: int, retries: int) -> Flow:
-    flow = Flow(world, retries)
+def play(world: World, faults: list[Fault], seed: int, retries: int, base: str | None = None) -> Flow:
+    flow = Flow(world, retries, base)
     for number, fault in enumerate(faults):
         world.control("faults", share=SHARE / len(faults), seed=seed * 100 + number, path="^/v1/", **fault)
     flow.play()
@@ -61,3 +63,20 @@ def test_the_flow_ends_the_same(
     world.check_books()
     assert outcome(world) == found
     world.close()
+
+
+def test_the_flow_ends_the_same_over_real_sockets(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, undisturbed: tuple[dict[str, Any], int]
+) -> None:
+    """Connections that are really cut, and answers that really never come."""
+    world = World(tmp_path, "w", tmp_path_factory.getbasetemp())
+    listening = bind("127.0.0.1", 0)
+    host = Host([Served(world.sandbox.app, listening)])
+    host.start()
+    try:
+        play(world, list(FAULTS.values()), 3, 0, bound_url(listening))
+        world.check_books()
+        assert outcome(world) == undisturbed[0]
+    finally:
+        host.stop()
+        world.close()
