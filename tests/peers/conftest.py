@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tests.peers import apart
-from tests.peers.programs import CommandLine, Serve, node_missing, sandbox_server
+from tests.peers.programs import CommandLine, Serve, make_demo, node_missing, sandbox_server
+from tests.sandbox.conftest import serving
 from tests.stripe_cli import stripe_cli_missing
 
 HERE = Path(__file__).parent
@@ -96,15 +97,17 @@ def server(tmp_path_factory: pytest.TempPathFactory, cli_home: Path) -> Iterator
     if reason := stripe_cli_missing():
         pytest.skip(reason)
     folder = tmp_path_factory.mktemp("served")
-    with sandbox_server(folder, demo=True) as first:
-        secret = CommandLine(first, cli_home).run("listen", "--print-secret").strip()
-    with sandbox_server(folder, webhook_secret=secret) as made:
+    make_demo(folder)
+    with serving(folder / "data/sandbox/stripe.db") as alone:  # the secret is the file's, whoever serves it
+        asking = CommandLine(alone.url, alone.sandbox.secret_key, cli_home)
+        secret = asking.run("listen", "--print-secret").strip()
+    with sandbox_server(folder, secret) as made:
         yield made
 
 
 @pytest.fixture
 def cli(server: Serve, cli_home: Path) -> CommandLine:
-    return CommandLine(server, cli_home)
+    return CommandLine(server.ready["stripe_base"], server.ready["stripe_secret_key"], cli_home)
 
 
 @pytest.fixture

@@ -52,18 +52,17 @@ class Serve:
             self.sandbox.post("/_sandbox/delivery", json={"paused": False})
 
 
-@contextmanager
-def sandbox_server(folder: Path, *, demo: bool = False, webhook_secret: str = "") -> Iterator[Serve]:
-    """`bioql-console serve --env sandbox` on free ports.
+def make_demo(folder: Path) -> None:
+    """Data with three users who owe something."""
+    words = ("demo", "--data-dir", str(folder / "data"), "--users", "3")
+    subprocess.run([*CONSOLE, *words], check=True, capture_output=True)
 
-    Args:
-        demo: Make the folder with three users who owe something first.
-        webhook_secret: Accepted besides the sandbox's own.
-    """
+
+@contextmanager
+def sandbox_server(folder: Path, webhook_secret: str) -> Iterator[Serve]:
+    """`bioql-console serve --env sandbox` on free ports; the secret is accepted besides the sandbox's own."""
     data, ready = folder / "data", folder / "ready.json"
     ready.unlink(missing_ok=True)
-    if demo:
-        subprocess.run([*CONSOLE, "demo", "--data-dir", str(data), "--users", "3"], check=True, capture_output=True)
     words = ("serve", "--env", "sandbox", "--secrets", "env", "--port", "0", "--data-dir", str(data))
     env = {**os.environ, "STRIPE_WEBHOOK_SECRET": webhook_secret}
     process = subprocess.Popen(
@@ -83,14 +82,14 @@ def sandbox_server(folder: Path, *, demo: bool = False, webhook_secret: str = ""
 class CommandLine:
     """The official Stripe command line, with a home of its own and nothing to tell anybody."""
 
-    def __init__(self, server: Serve, home: Path) -> None:
-        self._where = ("--api-base", server.ready["stripe_base"], "--color", "off")
+    def __init__(self, base: str, key: str, home: Path) -> None:
+        self._where = ("--api-base", base, "--color", "off")
         self._env = {
             "HOME": str(home),
             "XDG_CONFIG_HOME": str(home / "config"),
             "PATH": os.environ["PATH"],
             "STRIPE_CLI_TELEMETRY_OPTOUT": "1",
-            "STRIPE_API_KEY": server.ready["stripe_secret_key"],
+            "STRIPE_API_KEY": key,
         }
 
     def run(self, *words: str, key: str = "", fails: bool = False) -> str:
