@@ -189,7 +189,7 @@ class Vitals(QObject):
             self._set("webhooks", Vital("bad", f"Webhooks silent, heard {since}", reason, cure, "webhooks"))
         elif self._console.stripe_cli.status.state is CliState.ENDED:
             ended = self._console.stripe_cli.status
-            words = f"Webhooks heard {since}, Stripe CLI ended"
+            words = "Webhooks: Stripe CLI ended"
             reason = f"Stripe's command line forwards no more events. {ended.reason}"
             self._set("webhooks", Vital("warn", words, reason, ended.cure, "webhooks"))
         else:
