@@ -38,6 +38,7 @@ def event(number: int, kind: str, thing: dict[str, Any], livemode: bool = False)
 SESSION = {
     "id": "cs_1",
     "object": "checkout.session",
+    "mode": "payment",
     "customer": "cus_1",
     "payment_intent": "pi_1",
     "currency": "usd",
