@@ -1,11 +1,12 @@
 """Composition root of the window: opens the console of an environment, and closes it in reverse order."""
 
 import getpass
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from bioql_console.core import Core, StripeSecrets, database_url, now_ms, sandbox_secrets
+from bioql_console.core import Core, StripeSecrets, database_url, keychain_secrets, now_ms, sandbox_secrets
 from bioql_console.demo_data import DEFAULT_USERS, fill
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
@@ -20,17 +21,19 @@ from bioql_console.services.doctor import Doctor, Surroundings
 from bioql_console.services.external_server import ExternalConfig, ExternalServer
 from bioql_console.services.hardening import harden
 from bioql_console.services.instance_lock import InstanceLock
+from bioql_console.services.key_proof import LedgerBelongs, StripeDoor
 from bioql_console.services.keychain import KeychainSecrets
 from bioql_console.services.listener import Heartbeat
 from bioql_console.services.logs import set_up_logs
 from bioql_console.services.replay import Replay
 from bioql_console.services.sandbox_control import SandboxControl
+from bioql_console.services.secret_upkeep import SecretUpkeep
 from bioql_console.services.server_health import check
-from bioql_console.services.stripe_access import StripeAccess
 from bioql_console.services.stripe_cli import SessionSecret, StripeCli
-from bioql_console.services.stripe_types import StripeAccount
+from bioql_console.services.stripe_keys import StripeKeys
 from bioql_console.services.worker import Worker
 from bioql_console.settings import Settings, environment_directory, load, save
+from bioql_console.storage.database import Database
 
 DATABASE_THREADS = 3
 STRIPE_THREADS = 3
@@ -41,11 +44,15 @@ class Launcher:
 
     Args:
         demo: Fill an empty Sandbox with demo data.
+        stripe_at: Where Stripe is, for environments in which that is not Stripe itself: a stand-in on this machine.
     """
 
-    def __init__(self, data_dir: Path, *, demo: bool = False) -> None:
+    def __init__(
+        self, data_dir: Path, *, demo: bool = False, stripe_at: Mapping[Environment, str] | None = None
+    ) -> None:
         self._data_dir = data_dir
         self._demo = demo
+        self._stripe_at = dict(stripe_at or {})
         self._process = ExitStack()
         self._credentials: Credentials | None = None
         self._settings = Settings()
@@ -62,7 +69,7 @@ class Launcher:
         set_up_logs(self._data_dir)
         self._process.enter_context(InstanceLock(self._data_dir, "window"))
         self._settings = load(self._data_dir)
-        self._credentials = Credentials(KeychainSecrets())
+        self._credentials = Credentials(KeychainSecrets(), now_ms)
 
     def open(self, environment: Environment) -> Console:
         """The running console of an environment.
@@ -90,7 +97,11 @@ class Launcher:
 
     def _build(self, environment: Environment, stack: ExitStack) -> Console:
         assert self._credentials is not None
-        sandbox, stripe_base = self._start_sandbox(stack) if environment is Environment.SANDBOX else (None, None)
+        sandbox, stripe_base = (
+            self._start_sandbox(stack)
+            if environment is Environment.SANDBOX
+            else (None, self._stripe_at.get(environment))
+        )
         secrets = sandbox_secrets(sandbox) if sandbox else keychain_secrets(self._credentials, environment)
         url = database_url(self._settings, self._data_dir, environment)
         cli_secret = SessionSecret()
@@ -100,6 +111,10 @@ class Launcher:
         if sandbox is not None and self._demo:
             fill(core.database, sandbox, DEFAULT_USERS, seed=1)
         core.start()
+        if sandbox is None:
+            upkeep = SecretUpkeep(self._credentials, environment, core.database, core.changes)
+            upkeep.start()
+            stack.callback(upkeep.stop)
         server = EmbeddedServer(core, self._settings_now, lambda url: _announce(core, url, stripe_base, sandbox))
         stack.callback(_forget_running, core)
         stack.callback(server.stop)
@@ -150,10 +165,18 @@ class Launcher:
         stack.callback(host.stop)
         return sandbox, base
 
-    def _account_of(self, environment: Environment) -> StripeAccount:
-        assert self._credentials is not None
-        secrets = keychain_secrets(self._credentials, environment)
-        return StripeAccess(environment, secrets.secret_key, None).gateway().account()
+    @contextmanager
+    def _ledger_of(self, core: Core, environment: Environment) -> Iterator[LedgerBelongs]:
+        """What is known of an environment's Stripe account, also when another one is open."""
+        if environment is core.environment:
+            yield core.account
+            return
+        database = Database(database_url(self._settings, self._data_dir, environment), now_ms)
+        database.open(self._data_dir / "backups")
+        try:
+            yield LedgerBelongs(database, environment, now_ms)
+        finally:
+            database.close()
 
     def _external_config(self) -> ExternalConfig:
         settings = self._settings
@@ -204,7 +227,12 @@ class Launcher:
             listener=core.listener,
             stripe_cli=cli,
             heartbeat=lambda: heartbeat.beat(server.webhook_url, livemode),
-            test_key=self._account_of,
+            keys=StripeKeys(
+                self._credentials,
+                StripeDoor(self._stripe_at.get),
+                lambda asked: self._ledger_of(core, asked),
+                now_ms,
+            ),
             server=server,
             external=external,
             health=check,
@@ -212,13 +240,6 @@ class Launcher:
             sandbox=SandboxControl(stripe_base) if stripe_base else None,
             close=lambda: None,
         )
-
-
-def keychain_secrets(credentials: Credentials, environment: Environment) -> StripeSecrets:
-    """The secrets of an environment as the operator entered them, read when they are needed."""
-    return StripeSecrets(
-        lambda: credentials.stripe_secret_key(environment), lambda: credentials.webhook_secrets(environment)
-    )
 
 
 def operator_name() -> str:

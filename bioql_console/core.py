@@ -15,8 +15,10 @@ from bioql_console.domain.errors import OperatorError
 from bioql_console.sandbox import Sandbox
 from bioql_console.services.changes import Changes
 from bioql_console.services.checkout_links import CheckoutLinks
+from bioql_console.services.credentials import Credentials
 from bioql_console.services.event_applier import ApplierThread, EventApplier
 from bioql_console.services.event_intake import InboxWriter
+from bioql_console.services.key_proof import LedgerBelongs
 from bioql_console.services.legacy.legacy_import import LegacyImport
 from bioql_console.services.listener import ListenerStatus
 from bioql_console.services.meter_setup import MeterSetup
@@ -71,6 +73,13 @@ def sandbox_secrets(sandbox: Sandbox) -> StripeSecrets:
     return StripeSecrets(lambda: sandbox.secret_key, lambda: [sandbox.webhook_secret])
 
 
+def keychain_secrets(credentials: Credentials, environment: Environment) -> StripeSecrets:
+    """The secrets of an environment as the operator entered them, read when they are needed."""
+    return StripeSecrets(
+        lambda: credentials.stripe_secret_key(environment), lambda: credentials.webhook_secrets(environment)
+    )
+
+
 def database_url(
     settings: Settings, data_dir: Path, environment: Environment, override: str | None = None, *, make: bool = True
 ) -> str:
@@ -98,7 +107,10 @@ class Core:
         self.database.open(data_dir / "backups")
         self.changes = Changes()
         self.secrets = secrets
-        self.stripe = StripeAccess(environment, secrets.secret_key, stripe_base)
+        self.account = LedgerBelongs(self.database, environment, now_ms)
+        # The sandbox's account is the only one it has.
+        check = None if environment is Environment.SANDBOX else self.account.check
+        self.stripe = StripeAccess(environment, secrets.secret_key, stripe_base, check)
         store, stripe, changes = self.database, self.stripe, self.changes
         self.meter = MeterSetup(stripe, store, now_ms)
         welcome, threshold = settings.welcome_credit_micros, settings.invoice_threshold_cents

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,8 +26,11 @@ def run(options: GuiOptions) -> int:
         return 1
 
 
-def start_options(options: GuiOptions) -> StartOptions:
+def start_options(options: GuiOptions, stripe_at: Mapping[Environment, str] | None = None) -> StartOptions:
     """What the window starts with.
+
+    Args:
+        stripe_at: Stand-ins for Stripe on this machine, by environment; see `app.Launcher`.
 
     Raises:
         OperatorError: `settings.folder`.
@@ -37,7 +41,7 @@ def start_options(options: GuiOptions) -> StartOptions:
     def launcher() -> "Launcher":
         from bioql_console import app  # most of the console; imported once the window is there
 
-        return app.Launcher(folder, demo=options.demo)
+        return app.Launcher(folder, demo=options.demo, stripe_at=stripe_at)
 
     return StartOptions(
         data_dir=folder,

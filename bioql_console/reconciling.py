@@ -14,6 +14,7 @@ from bioql_console.domain.reconciliation import END_OF_TIME_MS, Difference, Peri
 from bioql_console.importing import ProgressLine
 from bioql_console.inspection import running_server, stripe_of
 from bioql_console.services.credentials import Credentials
+from bioql_console.services.key_proof import LedgerBelongs
 from bioql_console.services.keychain import KeychainSecrets
 from bioql_console.services.reconciliation.reconcile import Reconciliation, reconciliation_of
 from bioql_console.settings import data_directory, load
@@ -52,6 +53,8 @@ def run_reconcile(options: ReconcileOptions) -> Reconciled:
     database = Database(database_url(settings, folder, environment, options.database, make=False), now_ms)
     try:
         database.open_existing()
+        if environment is not Environment.SANDBOX:
+            stripe.require(LedgerBelongs(database, environment, now_ms).check)
         reconciliation = reconciliation_of(environment, database, stripe, open_scratch, now_ms)
         with ProgressLine() as line:
             return reconciliation.run(_period(options, reconciliation), line.show)

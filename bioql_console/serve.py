@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from bioql_console.core import Core, StripeSecrets, database_url, sandbox_secrets
+from bioql_console.core import Core, StripeSecrets, database_url, keychain_secrets, now_ms, sandbox_secrets
 from bioql_console.domain.environment import Environment, check_secret_key, check_webhook_secret
 from bioql_console.embedded import bound_url, core_report, server_app, write_running_file
 from bioql_console.sandbox import Sandbox
@@ -20,6 +20,7 @@ from bioql_console.services.hardening import harden
 from bioql_console.services.instance_lock import InstanceLock
 from bioql_console.services.keychain import KeychainSecrets
 from bioql_console.services.logs import set_up_logs
+from bioql_console.services.secret_upkeep import SecretUpkeep
 from bioql_console.settings import Settings, data_directory, environment_directory, load
 
 
@@ -50,7 +51,8 @@ def run(options: ServeOptions) -> int:
         stack.enter_context(InstanceLock(folder, "serve"))
         listening = bind(options.host, settings.port if options.port is None else options.port)
         stack.callback(listening.close)
-        served, secrets, stripe_base, sandbox = [], _secrets(environment, options), None, None
+        kept = Credentials(KeychainSecrets(), now_ms)
+        served, secrets, stripe_base, sandbox = [], _secrets(environment, options, kept), None, None
         if environment is Environment.SANDBOX:
             sandbox = Sandbox(environment_directory(folder, environment) / "stripe.db")
             stack.callback(sandbox.close)
@@ -72,6 +74,10 @@ def run(options: ServeOptions) -> int:
         )
         stack.callback(core.close)
         core.start()
+        if environment is not Environment.SANDBOX and not options.secrets_from_environment:
+            upkeep = SecretUpkeep(kept, environment, core.database, core.changes, core.stripe.forget)
+            upkeep.start()
+            stack.callback(upkeep.stop)
         core.listener.turn_on(f"{bound_url(listening)}/webhooks/stripe")
         served.append(Served(server_app(core, settings, bound_url(listening)), listening))
         for line in core_report(core, settings):
@@ -82,7 +88,7 @@ def run(options: ServeOptions) -> int:
     return 0
 
 
-def _secrets(environment: Environment, options: ServeOptions) -> StripeSecrets:
+def _secrets(environment: Environment, options: ServeOptions, kept: Credentials) -> StripeSecrets:
     """Secrets as the options say. From the environment they are taken out of it, so that no child inherits them."""
     if options.secrets_from_environment:
         key = os.environ.pop("STRIPE_SECRET_KEY", "")
@@ -92,10 +98,11 @@ def _secrets(environment: Environment, options: ServeOptions) -> StripeSecrets:
         checked_key = check_secret_key(key, environment) if key else None
         checked_secrets = [check_webhook_secret(webhook_secret)] if webhook_secret else []
         return StripeSecrets(lambda: checked_key, lambda: checked_secrets)
-    credentials = Credentials(KeychainSecrets())
-    secret_key = None if environment is Environment.SANDBOX else credentials.stripe_secret_key(environment)
-    webhook_secrets = [] if environment is Environment.SANDBOX else credentials.webhook_secrets(environment)
-    return StripeSecrets(lambda: secret_key, lambda: webhook_secrets)
+    if environment is not Environment.SANDBOX:
+        # A keychain that can't be asked is said now and not at the first event.
+        kept.stripe_secret_key(environment)
+        kept.webhook_secrets(environment)
+    return keychain_secrets(kept, environment)
 
 
 async def _serve(served: list[Served], ready: Callable[[], None]) -> None:

@@ -1,5 +1,6 @@
 """The catalogue of Stripe calls: what it lacks, and its page, which `python -m tests.stripe_call_table` writes."""
 
+from bioql_console.services import key_permissions
 from bioql_console.services.stripe_catalog import CALLS, Access, StripeCall
 from tests.sources import ROOT
 from tests.stripe_calls import Call, calls_of_the_gateway, shape
@@ -42,12 +43,32 @@ READS = """
 | --- | --- | --- | --- |
 """
 
+PROBES = """
+## Questions about a restricted key
+
+Sent when an operator enters or checks a key, to tell what it may do; none of them can do anything. In Live those with
+POST do not leave.
+
+| Call | Permission it asks for | Why it can't do anything |
+| --- | --- | --- |
+"""
+
 
 def page() -> str:
     """The whole page."""
     writes = [call for call in CALLS if call.permission.access is Access.WRITE]
     reads = [call for call in CALLS if call.permission.access is Access.READ]
-    return HEAD + PERMISSIONS + _permissions() + WRITES + _table(writes, True) + READS + _table(reads, False)
+    return (
+        HEAD
+        + PERMISSIONS
+        + _permissions()
+        + WRITES
+        + _table(writes, True)
+        + READS
+        + _table(reads, False)
+        + PROBES
+        + _probes()
+    )
 
 
 def _permissions() -> str:
@@ -59,6 +80,21 @@ def _permissions() -> str:
     for resource, uses in sorted(needed.items()):
         access = Access.WRITE if Access.WRITE in uses else Access.READ
         rows.append(f"| {resource} | {access.value} | {' '.join(dict.fromkeys(uses[access]))} |\n")
+    return "".join(rows)
+
+
+def _probes() -> str:
+    rows = []
+    for permission, method, path, params in key_permissions.PROBES:
+        why = "it reads, at most one object"
+        if permission.access is Access.WRITE:
+            absent = key_permissions.NONE_SUCH in f"{path} {params}"
+            why = "its id can't exist" if absent else "what must be there is left out"
+        rows.append(f"| `{method.upper()} {path}` | {permission} | {why} |\n")
+    for name, path in key_permissions.NEEDLESS.items():
+        rows.append(
+            f"| `GET {path}` | {name}: Read, which the console does not need | it reads, at most one object |\n"
+        )
     return "".join(rows)
 
 

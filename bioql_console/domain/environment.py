@@ -29,6 +29,9 @@ PUBLISHABLE_KEY = r"pk_(test|live)_[A-Za-z0-9]+"
 WEBHOOK_SECRET = r"whsec_[A-Za-z0-9+/=]+"
 # Windows refuses longer entries with an obscure error; no Stripe secret comes near.
 LONGEST_SECRET = 1200
+# How the Sandbox's own secret key goes on after "sk_".
+SANDBOX_KEY = "_test_sandbox"
+_ABBREVIATED = re.compile(r"…|\.\.\.|\*{3}|•")
 
 
 def check_secret_key(key: str, environment: Environment) -> str:
@@ -47,10 +50,15 @@ def check_secret_key(key: str, environment: Environment) -> str:
     found = re.fullmatch(SECRET_KEY, key)
     if not found or len(key) > LONGEST_SECRET:
         raise OperatorError(
-            "This does not look like a Stripe secret key: it must be sk_test_…, rk_test_…, sk_live_… or rk_live_…, "
-            "letters and digits only.",
+            _why_no_key(key),
             fix="Copy the key again from Stripe's API keys page, whole and without blanks.",
             code="key.malformed",
+        )
+    if environment is not Environment.SANDBOX and SANDBOX_KEY in key:
+        raise OperatorError(
+            "This is the Sandbox's own key; Stripe does not know it.",
+            fix=f"Paste a {environment.word} key from Stripe's API keys page.",
+            code="key.wrong_environment",
         )
     if (found[1] == "live") != environment.livemode:
         raise OperatorError(
@@ -59,6 +67,33 @@ def check_secret_key(key: str, environment: Environment) -> str:
             code="key.wrong_environment",
         )
     return key
+
+
+def is_restricted(key: str) -> bool:
+    """Whether the key may do only what it was given permission for."""
+    return key.startswith("rk_")
+
+
+def _why_no_key(key: str) -> str:
+    """What is wrong with it, in one sentence that does not quote it."""
+    if not key:
+        return "Nothing was entered."
+    if key.startswith("whsec_"):
+        return "This is a webhook signing secret (whsec_…); it belongs in the field below."
+    if key[0] in "\"'`" or key[-1] in "\"'`":
+        return "There are quotes around the key; paste it without them."
+    if "=" in key:
+        return "This is a whole line of settings; paste only what stands behind the equals sign."
+    if _ABBREVIATED.search(key):
+        return "This is a key in short, as Stripe shows it in lists; it can't be used."
+    if re.fullmatch(r"(?:sk|rk)_(?:test|live)_?", key):
+        return "The key is cut off: nothing follows its beginning."
+    if re.search(r"\s", key):
+        return "There is a blank or a line break inside the key."
+    return (
+        "This does not look like a Stripe secret key: it must be sk_test_…, rk_test_…, sk_live_… or rk_live_…, "
+        "letters and digits only."
+    )
 
 
 def check_webhook_secret(secret: str) -> str:
@@ -70,8 +105,21 @@ def check_webhook_secret(secret: str) -> str:
     secret = secret.strip()
     if not re.fullmatch(WEBHOOK_SECRET, secret) or len(secret) > LONGEST_SECRET:
         raise OperatorError(
-            "This does not look like a webhook signing secret: it must start with whsec_.",
+            _why_no_webhook_secret(secret),
             fix="Copy the signing secret from the endpoint's page in Stripe, or from `stripe listen --print-secret`.",
             code="key.webhook_malformed",
         )
     return secret
+
+
+def _why_no_webhook_secret(secret: str) -> str:
+    """What is wrong with it, in one sentence that does not quote it."""
+    if re.match(r"(?:sk|rk|pk)_(?:test|live)", secret):
+        return "This is an API key, not a webhook signing secret; it belongs in the field above."
+    if secret.startswith("we_"):
+        return "This is the endpoint's id (we_…), not its signing secret (whsec_…)."
+    if _ABBREVIATED.search(secret) or secret == "whsec_":
+        return "The signing secret is cut off or shortened."
+    if re.search(r"\s", secret):
+        return "There is a blank or a line break inside the signing secret."
+    return "This does not look like a webhook signing secret: it must start with whsec_."

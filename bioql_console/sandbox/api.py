@@ -3,7 +3,6 @@
 import base64
 import binascii
 import hashlib
-import hmac
 import json
 import re
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from .expand import expanded
 from .forms import parse_form
 from .ids import new_id
 from .jobs import KEEP_ANSWERS_S, Jobs
+from .keys import Key, Keys, answer_of_another_account
 from .messages import Answer, Request, json_answer
 from .params import read_params
 from .registry import Registry
@@ -27,10 +27,10 @@ class Api:
     """Answers one request after the other; each is one transaction."""
 
     def __init__(
-        self, store: Store, registry: Registry, jobs: Jobs, new_work: Callable[[Request | None], Work], secret_key: str
+        self, store: Store, registry: Registry, jobs: Jobs, new_work: Callable[[Request | None], Work], keys: Keys
     ) -> None:
         self._store, self._registry, self._jobs, self._new_work = store, registry, jobs, new_work
-        self._secret_key = secret_key
+        self._keys = keys
         self.in_flight: set[str] = set()
 
     def answer(self, request: Request) -> Answer:
@@ -42,7 +42,10 @@ class Api:
         if key and request.method == "POST":
             headers["Idempotency-Key"] = key
         try:
-            self._check(request, version)
+            asking = self._check(request, version)
+            if asking.account:
+                found = answer_of_another_account(asking, request.method, request.path)
+                return Answer(200, _text(found).encode(), headers=headers)
             self._jobs.run_due()
             status, body, more = self._carry_out(
                 request, version, request_id, key if request.method == "POST" else None
@@ -64,8 +67,9 @@ class Api:
             self._store.save_answer(key, fingerprint, failure.status, failure.body.decode(), new_id("req_")[:18])
         return failure
 
-    def _check(self, request: Request, version: str) -> None:
-        self._authenticate(request.headers.get("authorization", ""))
+    def _check(self, request: Request, version: str) -> Key:
+        asking = self._authenticate(request.headers.get("authorization", ""))
+        self._keys.require_permission(asking, request.method, request.path)
         if not VERSION.fullmatch(version):
             raise StripeError(f"Invalid Stripe API version: {version[:40]}")
         content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -81,18 +85,15 @@ class Api:
                 kind="idempotency_error",
                 code="idempotency_key_in_use",
             )
+        return asking
 
-    def _authenticate(self, header: str) -> None:
+    def _authenticate(self, header: str) -> Key:
         scheme, _, given = header.partition(" ")
         key = given.strip() if scheme.lower() == "bearer" else _basic_user(given) if scheme.lower() == "basic" else ""
         if not key:
             message = "You did not provide an API key. Send it as 'Authorization: Bearer YOUR_SECRET_KEY'."
             raise StripeError(message, status=401)
-        if not hmac.compare_digest(key.encode(), self._secret_key.encode()):
-            if key.startswith("pk_"):
-                message = "This API call cannot be made with a publishable API key; use a secret one."
-                raise StripeError(message, status=401, code="secret_key_required")
-            raise StripeError(f"Invalid API Key provided: {masked(key)}", status=401)
+        return self._keys.authenticate(key)
 
     def _carry_out(
         self, request: Request, version: str, request_id: str, key: str | None
@@ -150,14 +151,6 @@ def _basic_user(encoded: str) -> str:
         return base64.b64decode(encoded, validate=True).decode().partition(":")[0]
     except (binascii.Error, UnicodeDecodeError):
         return ""
-
-
-def masked(key: str) -> str:
-    """A key as Stripe shows one in errors: beginning and end, so that it can be recognised but not used."""
-    prefix = re.match(r"(sk|rk|pk)_(test|live)_", key)
-    shown = prefix[0] if prefix else key[:2]
-    tail = key[-4:] if len(key) >= len(shown) + 8 else ""
-    return shown + "*" * max(8, len(key) - len(shown) - len(tail)) + tail
 
 
 def _text(content: Json) -> str:

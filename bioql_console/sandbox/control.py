@@ -10,6 +10,7 @@ from .delivery_queue import DeliveryQueue
 from .errors import Json, StripeError
 from .faults import Faults
 from .jobs import Jobs
+from .keys import Keys
 from .messages import Answer, Request, json_answer
 from .store import Store
 from .work import Work
@@ -27,6 +28,7 @@ class Control:
         queue: DeliveryQueue,
         jobs: Jobs,
         faults: Faults,
+        keys: Keys,
         new_work: Callable[[], Work],
         trouble: Mapping[str, Callable[[Work, Json], Json]],
     ) -> None:
@@ -40,6 +42,8 @@ class Control:
             ("GET", "faults"): lambda asked: self._waiting_faults(),
             ("POST", "faults"): self._add_fault,
             ("GET", "deliveries"): self._deliveries,
+            ("POST", "keys"): keys.make,
+            ("POST", "keys/change"): keys.change,
         }
 
     def answer(self, request: Request) -> Answer:

@@ -14,6 +14,7 @@ from .errors import Json
 from .faults import Faults
 from .ids import random_text
 from .jobs import Jobs
+from .keys import Keys
 from .messages import Request
 from .registry import Registry
 from .resources import ALL, TROUBLE
@@ -46,11 +47,12 @@ class Sandbox:
         self._queue.hurry()
         jobs = Jobs(self._store, self._registry, self._work)
         faults = Faults()
+        keys = Keys(self._store, self.secret_key, ACCOUNT_ID)
         self._worker = DeliveryWorker(self._store, self._queue, jobs, self.webhook_secret, retries)
         self.app = SandboxApp(
-            Api(self._store, self._registry, jobs, self._work, self.secret_key),
+            Api(self._store, self._registry, jobs, self._work, keys),
             CheckoutPage(self._store, jobs, self._work),
-            Control(self._store, self._queue, jobs, faults, self._work, TROUBLE),
+            Control(self._store, self._queue, jobs, faults, keys, self._work, TROUBLE),
             faults,
             self._worker,
             self._queue.cli_sessions,

@@ -7,6 +7,7 @@ from typing import Any
 
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.webhooks import EventSource
+from bioql_console.services.credentials import fingerprint
 from bioql_console.services.event_intake import HEARTBEAT_TYPE, InboxWriter, MalformedEvent, parse
 from bioql_console.services.listener import ListenerStatus, Rejection
 
@@ -70,9 +71,12 @@ class WebhookEndpoint:
         body = await _body(headers, receive)
         signature = _header(headers, b"stripe-signature")
         now_ms = self._now_ms()
-        verdict = self._verify(body, signature, self._secrets(), now_ms)
+        secrets = self._secrets()
+        verdict = self._verify(body, signature, secrets, now_ms)
         if not verdict.ok:
             raise Refused(400, verdict.words)
+        if verdict.secret_index is not None and len(secrets) > 1:
+            self._status.signed_with(fingerprint(secrets[verdict.secret_index]), now_ms)
         try:
             event = parse(body, signature, _source(headers), now_ms)
         except MalformedEvent as error:

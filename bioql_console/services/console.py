@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from bioql_console.services.sandbox_control import SandboxControl
     from bioql_console.services.server_health import HealthReport
     from bioql_console.services.stripe_cli import StripeCli
-    from bioql_console.services.stripe_types import StripeAccount
+    from bioql_console.services.stripe_keys import StripeKeys
     from bioql_console.services.support import Support
     from bioql_console.services.tariff_admin import TariffAdmin
     from bioql_console.services.usage_recording import UsageRecording
@@ -95,7 +95,7 @@ class Console:
     Args:
         operator: Who sits here, for the activity trail.
         secret_key, webhook_secrets: What Stripe calls and signatures are made and checked with; never shown.
-        test_key: Asks Stripe whose key is stored for another environment; OperatorError `stripe.*`, `key.*`.
+        keys: Proves, explores and replaces secrets, also those of another environment.
         heartbeat: Sends a signed event through the real listener; OperatorError `webhooks.*` when it is deaf.
         sandbox: Control of the offline Stripe; None outside the Sandbox.
         save_settings: Stores new settings; those about the environment take effect when it is opened again.
@@ -133,7 +133,7 @@ class Console:
     listener: "ListenerStatus"
     stripe_cli: "StripeCli"
     heartbeat: Callable[[], None]
-    test_key: "Callable[[Environment], StripeAccount]"
+    keys: "StripeKeys"
     server: LocalServer
     external: "ExternalServer"
     health: "Callable[[str], HealthReport]"

@@ -2,6 +2,8 @@
 
 import hashlib
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bioql_console.domain.environment import Environment, check_secret_key, check_webhook_secret
@@ -9,10 +11,12 @@ from bioql_console.domain.errors import OperatorError
 from bioql_console.services.keychain import KeychainSecrets, KeychainStatus, status_after
 from bioql_console.services.redaction import remember_secret
 from bioql_console.services.secrets import (
-    PREVIOUS_WEBHOOK_SECRET_NAME,
+    ALL_NAMES,
+    PREVIOUS_OF,
     SECRET_KEY_NAME,
     WEBHOOK_SECRET_NAME,
     MemorySecrets,
+    RetiringSecret,
 )
 
 UNKNOWN = KeychainStatus("unknown", "The keychain was not asked yet.")
@@ -28,18 +32,26 @@ class SecretSummary:
         masked: Its prefix and last four characters.
         fingerprint: Twelve hex digits by which to recognise it in the activity trail.
         kept: "keychain" or "this run only".
+        until_ms: When it is removed, for one that was replaced; None otherwise.
     """
 
     masked: str
     fingerprint: str
     kept: str
+    until_ms: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.masked} ({self.fingerprint})"
 
 
 class Credentials:
     """Reads and stores secrets. Blocks while the keychain does, with a deadline."""
 
-    def __init__(self, keychain: KeychainSecrets) -> None:
+    def __init__(
+        self, keychain: KeychainSecrets, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+    ) -> None:
         self._keychain = keychain
+        self._now_ms = now_ms
         self._memory = MemorySecrets()
         self._lock = threading.Lock()
         self._status = UNKNOWN
@@ -83,9 +95,77 @@ class Credentials:
         return self._read(environment, SECRET_KEY_NAME)
 
     def webhook_secrets(self, environment: Environment) -> list[str]:
-        """The current signing secret, and the previous one while it is being rotated."""
-        names = (WEBHOOK_SECRET_NAME, PREVIOUS_WEBHOOK_SECRET_NAME)
-        return [secret for name in names if (secret := self._read(environment, name))]
+        """The current signing secret, and the previous one until its time is over."""
+        current = self._read(environment, WEBHOOK_SECRET_NAME)
+        previous = self.retiring(environment, WEBHOOK_SECRET_NAME)
+        found = [current, previous.value if previous else None]
+        return list(dict.fromkeys(secret for secret in found if secret))
+
+    def retiring(self, environment: Environment, name: str) -> RetiringSecret | None:
+        """The secret that was replaced, while it is kept and its time is not over."""
+        entry = self._read(environment, PREVIOUS_OF[name])
+        old = RetiringSecret.read(entry) if entry else None
+        return None if old is None or old.over(self._now_ms()) else old
+
+    def replace(self, environment: Environment, name: str, value: str, keep_ms: int) -> SecretSummary:
+        """Let a secret take the place of the one there is, which is kept for a time.
+
+        The old one is written to its second place before the new one takes the first: whenever this breaks off, the
+        old secret works, the new one, or both. An earlier one that was still kept goes.
+
+        Args:
+            keep_ms: How long the old one is kept; 0 drops it at once.
+
+        Raises:
+            OperatorError: `key.*` when the new one can't be right; nothing is stored then.
+        """
+        checked = self.check(environment, name, value)
+        old = self._read(environment, name)
+        if old is not None and old != checked and keep_ms > 0:
+            self._save(environment, PREVIOUS_OF[name], RetiringSecret(old, self._now_ms() + keep_ms).entry())
+        summary = self._save(environment, name, checked)
+        if keep_ms <= 0:
+            self.drop(environment, PREVIOUS_OF[name])
+        return summary
+
+    def check(self, environment: Environment, name: str, value: str) -> str:
+        """The secret without surrounding blanks.
+
+        Raises:
+            OperatorError: `key.*` when it can't be right.
+        """
+        return check_secret_key(value, environment) if name == SECRET_KEY_NAME else check_webhook_secret(value)
+
+    def remove_overdue(self, environment: Environment) -> list[SecretSummary]:
+        """Remove what was replaced and kept long enough, and say what that was.
+
+        Raises:
+            OperatorError: `keychain.*`; it is not accepted any more all the same, and removed the next time.
+        """
+        removed = []
+        for name in PREVIOUS_OF.values():
+            entry = self._read(environment, name)
+            if entry and RetiringSecret.read(entry).over(self._now_ms()):
+                removed.append(self._summary(environment, name, entry))
+                self.drop(environment, name)
+        return removed
+
+    def reread(self, environment: Environment) -> bool:
+        """Look again in the keychain; whether another console changed something there.
+
+        Raises:
+            OperatorError: `keychain.*`; what was read before stays in use.
+        """
+        if self.status().state in EMPTY:
+            return False
+        found = {name: self._keychain.get(environment, name) for name in ALL_NAMES}
+        with self._lock:
+            changed = any(self._cache.get((environment, name)) != value for name, value in found.items())
+            self._cache |= {(environment, name): value for name, value in found.items()}
+        for value in found.values():
+            if value:
+                remember_secret(RetiringSecret.read(value).value)
+        return changed
 
     def forget(self, environment: Environment) -> None:
         """Remove an environment's secrets everywhere.
@@ -93,23 +173,32 @@ class Credentials:
         Raises:
             OperatorError: `keychain.*` when it can't be asked: what is in it would be back at the next start.
         """
-        for name in (SECRET_KEY_NAME, WEBHOOK_SECRET_NAME, PREVIOUS_WEBHOOK_SECRET_NAME):
-            self._memory.forget(environment, name)
-            if self.status().state not in EMPTY:
-                self._keychain.forget(environment, name)
-            self._remember(environment, name, None)
+        for name in ALL_NAMES:
+            self.drop(environment, name)
+
+    def drop(self, environment: Environment, name: str) -> None:
+        """Remove one secret everywhere.
+
+        Raises:
+            OperatorError: `keychain.*` when it can't be asked.
+        """
+        self._memory.forget(environment, name)
+        if self.status().state not in EMPTY:
+            self._keychain.forget(environment, name)
+        self._remember(environment, name, None)
 
     def summary(self, environment: Environment, name: str) -> SecretSummary | None:
         """What may be shown of a stored secret; None when there is none."""
         value = self._read(environment, name)
         return None if value is None else self._summary(environment, name, value)
 
-    def _summary(self, environment: Environment, name: str, value: str) -> SecretSummary:
+    def _summary(self, environment: Environment, name: str, entry: str) -> SecretSummary:
         kept = "this run only" if self._memory.get(environment, name) else "keychain"
-        return SecretSummary(masked(value), fingerprint(value), kept)
+        secret = RetiringSecret.read(entry)
+        return SecretSummary(masked(secret.value), fingerprint(secret.value), kept, secret.until_ms)
 
     def _save(self, environment: Environment, name: str, value: str) -> SecretSummary:
-        remember_secret(value)
+        remember_secret(RetiringSecret.read(value).value)
         if self.status().state == "ok" and self._put(environment, name, value):
             self._memory.forget(environment, name)
         else:
@@ -138,7 +227,7 @@ class Credentials:
             return None
         value = self._keychain.get(environment, name)
         if value is not None:
-            remember_secret(value)
+            remember_secret(RetiringSecret.read(value).value)
         with self._lock:
             # What was saved or forgotten while the keychain was asked is newer than its answer.
             return self._cache.setdefault((environment, name), value)

@@ -57,7 +57,12 @@ class EventApplier:
         if event.livemode != self._environment.livemode:
             mode = "live" if event.livemode else "test"
             return Outcome(EventState.QUARANTINED, f"It is a {mode} event, but this is {self._environment.word}.")
-        return decide(event, json.loads(event.body), work)
+        body = json.loads(event.body)
+        # Stripe names the account in events that come from a connected one.
+        known, named = work.accounts.get(self._environment), body.get("account")
+        if named and known is not None and named != known.id:
+            return Outcome(EventState.QUARANTINED, f"It is of another Stripe account; this ledger belongs to {known}.")
+        return decide(event, body, work)
 
 
 class ApplierThread:

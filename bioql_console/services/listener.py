@@ -35,6 +35,7 @@ class ListenerStatus:
         self._last_event_ms: int | None = None
         self._last_heartbeat_ms: int | None = None
         self._accepted = 0
+        self._signed_ms: dict[str, int] = {}
         self._rejections: deque[Rejection] = deque(maxlen=MOST_REJECTIONS)
 
     @property
@@ -59,6 +60,13 @@ class ListenerStatus:
         """The last event or heartbeat."""
         heard = [at for at in (self._last_event_ms, self._last_heartbeat_ms) if at is not None]
         return max(heard, default=None)
+
+    def signed_ms(self, secret_fingerprint: str) -> int | None:
+        """When something last came that was signed with this secret, since the start."""
+        return self._signed_ms.get(secret_fingerprint)
+
+    def signed_with(self, secret_fingerprint: str, at_ms: int) -> None:
+        self._signed_ms[secret_fingerprint] = at_ms
 
     def rejections(self) -> list[Rejection]:
         """Newest first."""

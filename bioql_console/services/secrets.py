@@ -1,12 +1,43 @@
 """Where secrets are kept: one value for each name and environment."""
 
+import re
+from dataclasses import dataclass
 from typing import Protocol
 
 from bioql_console.domain.environment import Environment
 
 SECRET_KEY_NAME = "stripe_secret_key"
+PREVIOUS_SECRET_KEY_NAME = "stripe_secret_key_previous"
 WEBHOOK_SECRET_NAME = "webhook_secret"
 PREVIOUS_WEBHOOK_SECRET_NAME = "webhook_secret_previous"
+# What is replaced, and where the old one is kept meanwhile.
+PREVIOUS_OF = {SECRET_KEY_NAME: PREVIOUS_SECRET_KEY_NAME, WEBHOOK_SECRET_NAME: PREVIOUS_WEBHOOK_SECRET_NAME}
+ALL_NAMES = (*PREVIOUS_OF, *PREVIOUS_OF.values())
+
+_WITH_END = re.compile(r"(\S+) until=(\d{1,16})")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class RetiringSecret:
+    """A secret that was replaced. Its end lies in the same entry, so that a crash can't part the two.
+
+    Args:
+        until_ms: When it is removed; None for an entry of an earlier version, which stays until it is replaced.
+    """
+
+    value: str
+    until_ms: int | None
+
+    @classmethod
+    def read(cls, entry: str) -> "RetiringSecret":
+        found = _WITH_END.fullmatch(entry)
+        return cls(found[1], int(found[2])) if found else cls(entry, None)
+
+    def entry(self) -> str:
+        return self.value if self.until_ms is None else f"{self.value} until={self.until_ms}"
+
+    def over(self, now_ms: int) -> bool:
+        return self.until_ms is not None and now_ms >= self.until_ms
 
 
 class SecretStore(Protocol):

@@ -17,14 +17,25 @@ class StripeAccess:
     Args:
         secret_key: Reads the key from where it is kept; None when there is none. May raise OperatorError.
         base: Address of the sandbox; None for Stripe itself.
+        check: Asked once for each gateway, before anybody else may use it: is it the ledger's account's?
     """
 
-    def __init__(self, environment: Environment, secret_key: Callable[[], str | None], base: str | None) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        secret_key: Callable[[], str | None],
+        base: str | None,
+        check: "Callable[[StripeGateway, str], None] | None" = None,
+    ) -> None:
         self.environment = environment
         self.base = base
         self._secret_key = secret_key
         self._lock = threading.Lock()
+        self._check = check
+        self._checking = threading.Lock()
         self._gateway: StripeGateway | None = None
+        self._key = ""
+        self._checked: StripeGateway | None = None
 
     @property
     def enabled(self) -> bool:
@@ -35,8 +46,23 @@ class StripeAccess:
         """The gateway.
 
         Raises:
-            OperatorError: `stripe.disabled` when there is no key; whatever the keychain raises.
+            OperatorError: `stripe.disabled` when there is no key; whatever the keychain and `check` raise.
         """
+        gateway, key = self._made()
+        if self._check is not None and self._checked is not gateway:
+            # Beside the lock: whoever drops the client must not wait for the network.
+            with self._checking:
+                if self._checked is not gateway:
+                    self._check(gateway, key)
+                    self._checked = gateway
+        return gateway
+
+    def require(self, check: "Callable[[StripeGateway, str], None]") -> None:
+        """Ask `check` before the first use of a gateway from now on."""
+        self._check = check
+
+    def _made(self) -> "tuple[StripeGateway, str]":
+        """The gateway and its key."""
         with self._lock:
             if self._gateway is None:
                 key = self._secret_key()
@@ -49,10 +75,10 @@ class StripeAccess:
                 # Importing Stripe's SDK takes a quarter of a second; the first call pays, not the start.
                 from bioql_console.services.stripe_gateway import StripeGateway
 
-                self._gateway = StripeGateway(key, self.environment, base=self.base)
-            return self._gateway
+                self._gateway, self._key = StripeGateway(key, self.environment, base=self.base), key
+            return self._gateway, self._key
 
     def forget(self) -> None:
         """Drop the client, e.g. because the key was replaced."""
         with self._lock:
-            self._gateway = None
+            self._gateway, self._key = None, ""

@@ -4,8 +4,11 @@ import re
 from dataclasses import dataclass
 
 from bioql_console.domain.errors import OperatorError
+from bioql_console.services.stripe_catalog import Resource
 
 LONGEST_QUOTE = 300
+# How Stripe's refusal names the permission that a restricted key lacks, e.g. 'rak_customer_write'.
+_MISSING = re.compile(r"rak_([a-z_]+?)_(read|write)\b")
 _SECRETS = re.compile(r"\b(sk|rk|pk)_(test|live)_\S+|\bwhsec_\S+")
 
 # Stripe said no to this very request: sending it again changes nothing.
@@ -86,6 +89,14 @@ class Failure:
                 fix="Reload the page, then try again.",
                 code="stripe.idempotency",
             )
+        if self.status == 401 and self.code == "api_key_expired":
+            return OperatorError(
+                "Stripe says that this key has expired: it was rolled or deleted there.",
+                fix="Enter its successor in Settings › Credentials.",
+                code="stripe.key_refused",
+            )
+        if self.status == 403 and (missing := _MISSING.search(self.message)):
+            return missing_permission(missing[1], missing[2])
         if self.status in _BY_STATUS:
             code, what, fix = _BY_STATUS[self.status]
             return OperatorError(what, fix=fix, code=code)
@@ -130,6 +141,16 @@ def _unreachable(cause: str) -> OperatorError:
             "Stripe did not answer in time.", fix="Check the network, then retry.", code="stripe.unreachable"
         )
     return OperatorError("Stripe can't be reached.", fix="Check the network, then retry.", code="stripe.unreachable")
+
+
+def missing_permission(slug: str, access: str) -> OperatorError:
+    """What a restricted key lacks, in the words of Stripe's API keys page."""
+    title = next((each.value for each in Resource if each.slug == slug), slug.replace("_", " ").capitalize())
+    return OperatorError(
+        f"The restricted key may not do this: it lacks {title}: {access.capitalize()}.",
+        fix=f"Set {title} to {access.capitalize()} on Stripe's API keys page.",
+        code="stripe.permission",
+    )
 
 
 def not_understood() -> OperatorError:

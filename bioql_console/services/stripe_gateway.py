@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import stripe
 
 from bioql_console.domain.environment import Environment, check_secret_key
+from bioql_console.domain.errors import OperatorError
 from bioql_console.services import stripe_types
 from bioql_console.services.stripe_bulk import BulkCalls
 from bioql_console.services.stripe_checkout import CheckoutCalls
@@ -115,6 +116,20 @@ class StripeGateway(CustomerCalls, CheckoutCalls, MeterCalls, InvoiceCalls, Refu
     def account(self) -> StripeAccount:
         """Whose key this is."""
         return self.read(stripe_types.account, self.ask(self.v1.accounts.retrieve_current))
+
+    def may(self, method: str, path: str, params: Content | None = None) -> bool:
+        """Whether the key has the permission for a request, which is made so that it can't do anything.
+
+        Raises:
+            OperatorError: `stripe.*` or `live.locked` when that is not known: nothing was answered, or not by Stripe.
+        """
+        try:
+            _called(lambda: self._client.raw_request(method, path, **(params or {})))
+        except OperatorError as error:
+            if error.code not in ("stripe.permission", "stripe.not_found", "stripe.refused"):
+                raise
+            return error.code != "stripe.permission"
+        return True
 
     def ask(self, call: Callable[..., Any], *args: object) -> Content:
         return self._content(_called(lambda: call(*args)))

@@ -18,6 +18,7 @@ from bioql_console.storage.outbox import Outbox
 from bioql_console.storage.receivables import Receivables
 from bioql_console.storage.reconciliation import LedgerFacts
 from bioql_console.storage.refused_keys import RefusedKeys
+from bioql_console.storage.stripe_accounts import StripeAccounts
 from bioql_console.storage.tariff import Tariff
 from bioql_console.storage.tickets import Tickets
 from bioql_console.storage.usage import UsageLog
@@ -41,6 +42,7 @@ class UnitOfWork:
         self.tickets = Tickets(connection)
         self.refused_keys = RefusedKeys(connection)
         self.inbox = Inbox(connection)
+        self.accounts = StripeAccounts(connection)
         self.coverage = EventCoverage(connection)
         self.outbox = Outbox(connection)
         self.error_reports = ErrorReports(connection)

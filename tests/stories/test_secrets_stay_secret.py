@@ -1,6 +1,7 @@
 """A secret that is entered in the window is in the keychain, and nowhere else."""
 
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 import keyring
@@ -8,29 +9,39 @@ import pytest
 
 from bioql_console.domain.environment import Environment
 from bioql_console.services.secrets import SECRET_KEY_NAME, WEBHOOK_SECRET_NAME
+from tests.sandbox.conftest import Running, serving
 from tests.stories.windows import open_window
 
 CANARY_KEY = "sk_test_CanaryOfTheTests4711"
 CANARY_SECRET = "whsec_CanaryOfTheTests4712"
 
 
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    """What stands in for Stripe, and knows the canary."""
+    with serving(tmp_path / "stripe.db") as made:
+        made.control("keys", key=CANARY_KEY)
+        yield made
+
+
 @pytest.mark.keychain
 @pytest.mark.deadline(40)
-async def test_canary_is_in_the_keychain_and_nowhere_else(data_dir: Path) -> None:
-    async with open_window(data_dir) as desk:
+async def test_canary_is_in_the_keychain_and_nowhere_else(data_dir: Path, running: Running) -> None:
+    async with open_window(data_dir, users=0, environment="test", stripe_at=running.url) as desk:
         await desk.hand.open_page("settings")
         card = desk.page("settings").test
         for name, canary in ((SECRET_KEY_NAME, CANARY_KEY), (WEBHOOK_SECRET_NAME, CANARY_SECRET)):
             before = card.stored[name].text()
             await desk.hand.write(card.fields[name].field, canary)
             desk.window.setFocus()
-            await desk.hand.click(card.findChild(type(card.test), f"save_test_{name}"))
+            await desk.hand.click(card.findChild(type(card.explore), f"save_test_{name}"))
             await desk.hand.until(lambda name=name, before=before: card.stored[name].text() != before, "it is stored")
             assert canary not in card.stored[name].text()
             assert card.fields[name].field.text() == ""
         await desk.hand.until(lambda: card.state.text() == "complete", "both are stored")
 
         await desk.hand.write(card.fields[SECRET_KEY_NAME].field, "pk_test_CanaryOfTheTests4713")
+        await desk.hand.until(card.saves[0].isEnabled, "what was stored is shown")
         await desk.hand.click(card.saves[0])
         notice = desk.page("settings").notice
         await desk.hand.until(notice.isVisible, "a publishable key is refused")
@@ -65,8 +76,10 @@ async def test_text_of_a_failure_never_holds_the_key(data_dir: Path) -> None:
         assert CANARY_KEY not in bug_report(RuntimeError(f"somebody put {CANARY_KEY} into a text"))
 
 
-async def test_without_a_keychain_secrets_live_for_this_run_only_and_the_window_says_so(data_dir: Path) -> None:
-    async with open_window(data_dir) as desk:
+async def test_without_a_keychain_secrets_live_for_this_run_only_and_the_window_says_so(
+    data_dir: Path, running: Running
+) -> None:
+    async with open_window(data_dir, stripe_at=running.url) as desk:
         await desk.hand.open_page("settings")
         page = desk.page("settings")
         await desk.hand.until(lambda: "for this run only" in page.keychain_words.text(), "the page says so")

@@ -19,6 +19,8 @@ from bioql_console.ui.session import Session
 from bioql_console.ui.start import make_window
 
 USERS = 12
+# No test ever reaches Stripe's own hosts.
+NOWHERE = "http://127.0.0.1:9"
 JANES_ID = 1
 
 
@@ -51,14 +53,20 @@ class Desk:
 
 @asynccontextmanager
 async def open_window(
-    data_dir: Path, *, users: int = USERS, environment: str = "sandbox", **settings: object
+    data_dir: Path, *, users: int = USERS, environment: str = "sandbox", stripe_at: str = NOWHERE, **settings: object
 ) -> AsyncIterator[Desk]:
-    """The window on a data folder, filled with demo users when it is new; closed in order afterwards."""
+    """The window on a data folder, filled with demo users when it is new; closed in order afterwards.
+
+    Args:
+        stripe_at: What stands in for Stripe in Test and Live; by default nothing answers there.
+    """
     if not (data_dir / "settings.json").exists():
         save(replace(Settings(), port=0, **settings), data_dir)  # type: ignore[arg-type]
         if users:
             fill_data_dir(data_dir, users, seed=1)
-    options = start_options(GuiOptions(data_dir, environment))
+    options = start_options(
+        GuiOptions(data_dir, environment), {Environment.TEST: stripe_at, Environment.LIVE: stripe_at}
+    )
     application = QApplication.instance()
     assert isinstance(application, QApplication)
     formats.choose_locale("en")

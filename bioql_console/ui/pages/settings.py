@@ -8,17 +8,17 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QScrollArea, QSpinBox, QTabWidget, QVBoxLayout, QWidget
 
 from bioql_console.domain.environment import Environment
-from bioql_console.services.credentials import SecretSummary
 from bioql_console.services.keychain import KeychainStatus
 from bioql_console.ui import formats
 from bioql_console.ui.pages.credentials_card import CredentialsCard
+from bioql_console.ui.pages.credentials_flow import CredentialsFlow
 from bioql_console.ui.pages.page import Page, toolbar
 from bioql_console.ui.pages.prices_view import PricesView
 from bioql_console.ui.theme import CHOICES
+from bioql_console.ui.viewmodels.credentials import CredentialsViewModel
 from bioql_console.ui.viewmodels.settings import SettingsViewModel
 from bioql_console.ui.widgets.buttons import button
 from bioql_console.ui.widgets.cards import Card, KeyValues
-from bioql_console.ui.widgets.dialogs import PlanDialog
 from bioql_console.ui.widgets.fields import Labelled, field, parse_dollars
 from bioql_console.ui.widgets.labels import PlainLabel, StatePill
 from bioql_console.ui.workspace import Workspace
@@ -149,14 +149,12 @@ class SettingsPage(Page):
         self._workspace = workspace
         model = self._settings = SettingsViewModel(workspace)
         self.adopt(model)
-        for card in (self.test, self.live):
-            model.busy_changed.connect(card.lock)
-            card.save_asked.connect(partial(self._save_secret, card.environment))
-            card.test_asked.connect(partial(self._test, card.environment))
-            card.forget_asked.connect(partial(model.act, self._forget, card.environment))
+        self._credentials = CredentialsViewModel(workspace)
+        self._credentials.failed.connect(model.failed)
+        self._credentials.stored.connect(workspace.toasted)
+        self.flow = CredentialsFlow(self, self._credentials, (self.test, self.live))
         model.keychain_known.connect(self._show_keychain)
-        model.secrets_known.connect(self._show_secrets)
-        model.tested.connect(lambda environment, ok, words: self._card(environment).show_result(ok, words))
+        model.keychain_known.connect(lambda _status: self._credentials.refresh())
         model.stored.connect(workspace.toasted)
         self._show_settings()
         self.theme.activated.connect(self._choose_theme)
@@ -167,15 +165,18 @@ class SettingsPage(Page):
         super().came_to_front()
         if self.model is not None:
             self._prices.show()
+            self._credentials.show()
 
     def went_behind(self) -> None:
         super().went_behind()
         if self.model is not None:
             self._prices.hide()
+            self._credentials.hide()
 
     def close_page(self) -> None:
         if self.model is not None:
             self._prices.close()
+            self._credentials.close()
         super().close_page()
 
     def show_argument(self, argument: Any) -> None:
@@ -192,16 +193,10 @@ class SettingsPage(Page):
         QTimer.singleShot(0, self, lambda: self.area.ensureWidgetVisible(target))
         target.setFocus()
 
-    def _card(self, environment: Environment) -> CredentialsCard:
-        return self.live if environment is Environment.LIVE else self.test
-
     def _show_keychain(self, status: KeychainStatus) -> None:
         states = {"ok": ("open", "ok"), "unknown": ("not asked yet", "unknown")}
         self.keychain_state.show_state(*states.get(status.state, (status.state, "bad")))
         self.keychain_words.setText("\n".join(part for part in (status.words, status.cure) if part))
-
-    def _show_secrets(self, environment: Environment, summaries: dict[str, SecretSummary | None]) -> None:
-        self._card(environment).show_summaries(summaries)
 
     def _show_settings(self) -> None:
         settings, console = self._settings.settings(), self._workspace.console
@@ -226,18 +221,6 @@ class SettingsPage(Page):
                 ("Operator", console.operator),
             ]
         )
-
-    def _save_secret(self, environment: Environment, name: str, value: str) -> None:
-        self._settings.act(self._settings.save_secret, environment, name, value)
-
-    def _test(self, environment: Environment) -> None:
-        self._settings.act(self._settings.test, environment)
-
-    async def _forget(self, environment: Environment) -> None:
-        rows = [("Environment", environment.word), ("Removed", "secret key and webhook signing secret")]
-        note = "Stripe keeps its keys; roll them there if they may have leaked."
-        if await PlanDialog(self, "Remove credentials", environment.word, "Remove", rows, note, look="danger").ask():
-            await self._settings.forget(environment)
 
     def _save(self, **changes: Any) -> None:
         self._settings.act(partial(self._settings.save, **changes))
