@@ -147,7 +147,7 @@ class Kind(Enum):
         "Two customers of one user",
         "Cards, credit and usage may lie with the one that nobody invoices.",
         Repair.DELETE_CUSTOMER,
-        step="Move what the second customer has in Stripe's dashboard, then delete it there.",
+        step="If another product uses it, accept it. Else move what it has in Stripe's dashboard and delete it there.",
     )
     CUSTOMER_UNLINKED = Words(
         "customer_unlinked",

@@ -104,6 +104,11 @@ class Desk:
         )
         return str(made.id)
 
+    def second_customer(self, user: User, **more: str) -> str:
+        """A customer that this console made for a user who has one."""
+        wanted = {"email": user.email.upper(), "metadata": {"bioql_reference": "bioql-again"}, **more}
+        return str(self.api.customers.create(wanted).id)
+
     def send_test_usage(self, user: User) -> None:
         """One cent, from the Meter page."""
         meter = MeterSetup(self.world.stripe, self.world.database, self.world.now_ms)

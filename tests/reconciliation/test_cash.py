@@ -109,7 +109,7 @@ def test_a_payment_that_is_not_ours_is_accepted_until_it_changes(desk: Desk, ada
 
 
 def test_a_payment_by_a_second_customer_of_the_same_person(desk: Desk, ada: User) -> None:
-    second = desk.api.customers.create({"email": ada.email, "name": "Ada again"}).id
+    second = desk.second_customer(ada, name="Ada again")
     payment = desk.by_hand(second)
     found = {one.kind: one for one in desk.find().differences}
     assert set(found) == {Kind.CUSTOMER_DUPLICATE, Kind.PAYMENT_OF_DUPLICATE}

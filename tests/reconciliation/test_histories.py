@@ -98,7 +98,7 @@ def _unmetered(desk: Desk, user: User) -> None:
 
 
 def _second_customer(desk: Desk, user: User) -> None:
-    desk.api.customers.create({"email": user.email})
+    desk.second_customer(user)
 
 
 PLANTS: dict[Kind, Callable[[Desk, User], None]] = {

@@ -11,7 +11,7 @@ from tests.reconciliation.desks import Desk
 
 
 def test_a_second_empty_customer_is_deleted(desk: Desk, ada: User) -> None:
-    second = desk.api.customers.create({"email": ada.email.upper()}).id
+    second = desk.second_customer(ada)
     one = desk.only(Kind.CUSTOMER_DUPLICATE)
     assert (one.stripe_id, one.user_id) == (second, ada.id)
     desk.repair(Kind.CUSTOMER_DUPLICATE)
@@ -20,10 +20,17 @@ def test_a_second_empty_customer_is_deleted(desk: Desk, ada: User) -> None:
 
 
 def test_a_second_customer_with_a_card_stays(desk: Desk, ada: User) -> None:
-    second = desk.api.customers.create({"email": ada.email, "payment_method": "pm_card_visa"}).id
+    second = desk.second_customer(ada, payment_method="pm_card_visa")
     with pytest.raises(OperatorError, match="is not empty"):
         desk.repair(Kind.CUSTOMER_DUPLICATE)
     assert not desk.api.customers.retrieve(second).to_dict().get("deleted")
+
+
+def test_a_second_customer_that_another_program_made_is_never_touched(desk: Desk, ada: User) -> None:
+    desk.api.customers.create({"email": ada.email.upper()})
+    one = desk.only(Kind.CUSTOMER_DUPLICATE)
+    assert not one.can_be_repaired
+    assert "If another product uses it, accept it" in one.repair_words
 
 
 def test_a_customer_that_was_made_but_never_stored(desk: Desk) -> None:

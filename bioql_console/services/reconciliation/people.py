@@ -45,8 +45,13 @@ def _stray(customer: CustomerRow, owner: UserRow | None) -> Difference:
         user_id=owner.user_id if owner else None,
         user_name=owner.name if owner else "",
         customer=customer.id,
-        repairable=owner is not None and (kind is Kind.CUSTOMER_UNLINKED or not customer.balance_cents),
+        repairable=owner is not None and (kind is Kind.CUSTOMER_UNLINKED or _may_go(customer)),
     )
+
+
+def _may_go(customer: CustomerRow) -> bool:
+    """Whether it may be deleted from here; what another program made is never touched."""
+    return bool(customer.reference) and not customer.balance_cents
 
 
 def _without_customer(run: Run, user: UserRow) -> Difference | None:
