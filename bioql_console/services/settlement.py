@@ -37,9 +37,13 @@ def settle_payment(work: Work, user: User, key: str, cents: int, at_ms: int, wor
 
 
 def mirror(work: Work, user: User, key: str, owes_micros: int, at_ms: int, words: str) -> None:
-    """Tell Stripe of money that only our books know, for a subscribed user: positive when more is owed."""
+    """Tell Stripe of money that only our books know: positive when more is owed.
+
+    Without a subscription Stripe's balance collects nothing, but an open invoice or link may ask for too much by now.
+    """
     cents = cents_half_up(abs(owes_micros))
     if not user.stripe_subscription_id:
+        trim_invoices(work, user, at_ms)
         close_excessive_links(work, user, at_ms)
         return
     if owes_micros > 0:
@@ -51,9 +55,9 @@ def mirror(work: Work, user: User, key: str, owes_micros: int, at_ms: int, words
 def trim_invoices(work: Work, user: User, at_ms: int) -> None:
     """An open invoice never asks for more than is owed: what is beyond it changes place with credit in the balance.
 
-    That happens when a payment by link came in while the invoice was being opened.
+    That happens when a payment by link came in while the invoice was being opened, or when a debt was lowered.
     """
-    owed_cents = cents_half_up(work.ledger.balance(user.id).owed_micros)
+    owed_cents = _owed_cents(work, user)
     invoices = work.invoices.of_user(user.id, InvoiceState.OPEN)
     excess = sum(invoice.remaining_cents for invoice in invoices) - owed_cents
     for invoice in reversed(invoices):
@@ -62,7 +66,7 @@ def trim_invoices(work: Work, user: User, at_ms: int) -> None:
             continue
         work.invoices.settle(invoice.id, part)
         key = f"trim-{invoice.id}-{invoice.settled_cents + part}"
-        words = "Paid before this invoice was opened"
+        words = "Not owed any more"
         queue_credit_note(work, user, f"{key}:note", invoice.id, part, at_ms, words)
         if invoice.source is not InvoiceSource.MANUAL:
             queue_balance(work, user, key, -part, at_ms, words)
@@ -71,12 +75,16 @@ def trim_invoices(work: Work, user: User, at_ms: int) -> None:
 
 def close_excessive_links(work: Work, user: User, at_ms: int) -> None:
     """Close links that ask for more than is owed by now, before somebody pays what came in another way."""
-    on_its_way = work.checkouts.processing_cents(user.id)
-    owed_cents = cents_half_up(work.ledger.balance(user.id).owed_micros) - on_its_way
+    owed_cents = _owed_cents(work, user)
     for link in work.checkouts.unfinished(user.id):
         if link.session_id and link.amount_cents > owed_cents:
             key = f"close-{link.session_id}"
             _queue(work, user, MessageKind.CLOSE_LINK, key, link.amount_cents, at_ms, {"session": link.session_id})
+
+
+def _owed_cents(work: Work, user: User) -> int:
+    """What is owed, less what banks were asked to pay already."""
+    return cents_half_up(work.ledger.balance(user.id).owed_micros) - work.checkouts.processing_cents(user.id)
 
 
 def queue_balance(work: Work, user: User, key: str, cents: int, at_ms: int, words: str) -> None:

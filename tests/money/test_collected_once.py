@@ -39,6 +39,17 @@ def folder() -> Iterator[Path]:
 @example(  # a bank debit that was heard of after the invoice was queued
     history=History(None, False, (("uses much", 480), ("pays by bank", 0), ("uses much", 22), ("paid by hand", 0)), 0)
 )
+@example(  # a debt was lowered while the console's own invoice was open
+    history=History(None, False, (("uses much", 1005), ("hours pass", 0), ("adjusted", 0), ("paid by hand", 0)), 0)
+)
+@example(  # and while a bank debit was on its way as well
+    history=History(
+        None,
+        False,
+        (("uses much", 1005), ("pays by bank", 0), ("pays by link", 0), ("adjusted", 0), ("paid by hand", 0)),
+        0,
+    )
+)
 def test_a_dollar_is_collected_once(folder: Path, history: History) -> None:
     place = folder / str(next(names))
     place.mkdir()
