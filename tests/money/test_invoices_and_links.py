@@ -253,7 +253,7 @@ def test_an_adjustment_reaches_the_next_invoice(world: World) -> None:
 
 def test_the_console_waits_until_stripe_has_counted_the_usage(world: World) -> None:
     world.control("thresholds", offered=False)
-    world.outbox._meter_lag_ms = 600_000
+    world.outbox._money._meter_lag_ms = 600_000
     ada = world.register("ada", GOOD)
     uses(world, ada, 3_600)
     for _ in range(5):
