@@ -45,13 +45,17 @@ class Sent:
     @property
     def call(self) -> Call:
         """Method and path without ids."""
-        parts = self.path.split("/")
-        for method, path in services():
-            shape = path.split("/")
-            fits = [b if a == "{}" else a == b for a, b in zip(shape, parts, strict=False)]
-            if method == self.method and len(shape) == len(parts) and all(fits):
-                return method, path
-        raise AssertionError(f"Stripe has no {self.method} {self.path}")
+        return call_of(self.method, self.path)
+
+
+def call_of(method: str, path: str) -> Call:
+    """Which of Stripe's calls a request is."""
+    parts = path.split("/")
+    for known, shape in services():
+        fits = [b if a == "{}" else a == b for a, b in zip(shape.split("/"), parts, strict=False)]
+        if known == method and len(fits) == len(parts) == shape.count("/") + 1 and all(fits):
+            return known, shape
+    raise AssertionError(f"Stripe has no {method} {path}")
 
 
 class Lab:
