@@ -65,4 +65,6 @@ class Child:
         self.said = done.stdout[-4_000:] + done.stderr[-4_000:]
         for line in written.read_text().splitlines() if written.exists() else []:
             report = json.loads(line)
+            if isinstance(report["longrepr"], list):  # JSON knows no tuples; a skip's place and reason are one
+                report["longrepr"] = tuple(report["longrepr"])
             self.reports.setdefault(report["nodeid"], []).append(report)
