@@ -14,11 +14,13 @@ from .control import Control
 from .delivery import DeliveryWorker
 from .faults import Fault, Faults, failing_answer
 from .messages import Answer, Request, is_loopback
+from .request_logs import LoggedRequest
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+API = ("/v1/", "/v2/")
 LONGEST_BODY = 1_048_576
 SESSIONS = "/v1/stripecli/sessions"
 
@@ -82,6 +84,8 @@ class SandboxApp:
             await self._sessions.start()
         answer = self.answer(request, fault)
         self._worker.wake()
+        if path.startswith(API):
+            self._sessions.tell(LoggedRequest(request, answer))
         broken = fault is not None and fault.status == "reset"
         await (_break_off(send, answer) if broken else _respond(send, answer))
 
@@ -93,7 +97,7 @@ class SandboxApp:
         return self._api.keep(request, failure) if fault.kept else failure
 
     def _answer(self, request: Request) -> Answer:
-        if request.path.startswith(("/v1/", "/v2/")):
+        if request.path.startswith(API):
             return self._api.answer(request)
         return self._page.answer(request)
 

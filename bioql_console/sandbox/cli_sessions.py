@@ -1,4 +1,7 @@
-"""`stripe listen`: sessions of Stripe's command line, which get every event over a websocket as it happens."""
+"""`stripe listen`: sessions of Stripe's command line, which get every event over a websocket as it happens.
+
+Those of `stripe logs tail` get every request instead.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from .delivery_queue import DeliveryQueue, real_ms
 from .errors import Json
 from .ids import new_id, random_text
+from .request_logs import LoggedRequest
 from .signatures import signature_header
 from .store import Store
 from .work import public
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
     from websockets.http11 import Request, Response
 
 SECRET_SETTING = "cli_secret"
-FEATURE = "webhooks"
+WEBHOOKS, REQUEST_LOGS = "webhooks", "request_logs"
 AT_ONCE = 100
 CLOSE_S = 1.0
 
@@ -30,10 +34,12 @@ CLOSE_S = 1.0
 class CliSession:
     """One connected command line: what it still has to be sent."""
 
-    def __init__(self, session_id: str, seen: int) -> None:
+    def __init__(self, session_id: str, feature: str, seen: int) -> None:
         self.id = session_id
+        self.feature = feature
         self.seen = seen
         self.again: deque[Json] = deque()
+        self.requests: deque[str] = deque()
         self.woken = asyncio.Event()
 
 
@@ -42,7 +48,7 @@ class CliSessions:
 
     def __init__(self, store: Store, queue: DeliveryQueue) -> None:
         self._store, self._queue = store, queue
-        self._issued: set[str] = set()
+        self._issued: dict[str, str] = {}
         self._connected: set[CliSession] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._opening = asyncio.Lock()
@@ -73,10 +79,10 @@ class CliSessions:
             server.close()
             await server.wait_closed()
 
-    def issue(self) -> tuple[str, str]:
+    def issue(self, feature: str) -> tuple[str, str]:
         """A new session's id and where its websocket is."""
         session_id = new_id("cliws_")
-        self._issued.add(session_id)
+        self._issued[session_id] = feature
         return session_id, self._url
 
     def push(self) -> None:
@@ -89,6 +95,13 @@ class CliSessions:
         for session in tuple(self._connected):
             session.again.append(event)
         self.push()
+
+    def tell(self, request: LoggedRequest) -> None:
+        """A request was answered; on the loop that serves the websockets."""
+        for session in self._connected:
+            if session.feature == REQUEST_LOGS:
+                session.requests.append(request.message())
+                session.woken.set()
 
     def _wake(self) -> None:
         for session in self._connected:
@@ -105,7 +118,8 @@ class CliSessions:
         from websockets.exceptions import ConnectionClosed  # it is imported by now
 
         assert connection.request is not None
-        session = CliSession(connection.request.headers["Websocket-Id"], self._last())
+        session_id = connection.request.headers["Websocket-Id"]
+        session = CliSession(session_id, self._issued[session_id], self._last())
         self._connected.add(session)
         sending = asyncio.create_task(self._send(session, connection))
         try:
@@ -123,11 +137,13 @@ class CliSessions:
         while True:
             session.woken.clear()
             while batch := self._waiting(session):
-                for event in batch:
-                    await connection.send(self._message(event))
+                for message in batch:
+                    await connection.send(message)
             await session.woken.wait()
 
-    def _waiting(self, session: CliSession) -> list[Json]:
+    def _waiting(self, session: CliSession) -> list[str]:
+        if session.feature == REQUEST_LOGS:
+            return [session.requests.popleft() for _ in range(len(session.requests))]
         again = [session.again.popleft() for _ in range(len(session.again))]
         with self._store.transaction():
             rows = self._store.db.execute(
@@ -135,7 +151,7 @@ class CliSessions:
                 (session.seen, AT_ONCE),
             ).fetchall()
         session.seen = rows[-1][0] if rows else session.seen
-        return [*again, *(json.loads(body) for _, body in rows)]
+        return [self._message(event) for event in (*again, *(json.loads(body) for _, body in rows))]
 
     def _last(self) -> int:
         with self._store.transaction():

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -113,11 +113,15 @@ class CommandLine:
         found: list[Any] = self.json(*words, "--limit", "100")["data"]
         return found
 
-    @contextmanager
-    def listening(self, *words: str) -> Iterator["Said"]:
+    def listening(self, *words: str) -> AbstractContextManager["Said"]:
         """`stripe listen`, until the block ends."""
+        return self.going_on("listen", "--skip-update", "--no-wss", *words)
+
+    @contextmanager
+    def going_on(self, *words: str) -> Iterator["Said"]:
+        """A command that goes on until the block ends."""
         process = subprocess.Popen(
-            [str(stripe_cli()), "listen", "--skip-update", "--no-wss", *words, *self._where],
+            [str(stripe_cli()), *words, *self._where],
             env=self._env,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -73,3 +73,10 @@ def test_several_listen_at_once(cli: CommandLine, forwarding: tuple[str, ...]) -
         for said in (one, two):
             said.until("--> checkout.session.completed")
             said.until("[200] POST")
+
+
+def test_requests_are_shown_as_they_are_answered(cli: CommandLine) -> None:
+    with cli.going_on("logs", "tail", "--no-wss") as said:
+        cli.run("customers", "retrieve", "cus_none")
+        said.until("[404] GET /v1/customers/cus_none")
+        assert said.until("Message: ") == "Message: No such customer: 'cus_none'"
