@@ -1,5 +1,6 @@
 """Keys are proven before they are stored, what they may do is found out, and a ledger stays with its account."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,12 +13,17 @@ from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.paging import ActivityQuery
 from bioql_console.domain.users import ApiKey, NewUser
+from bioql_console.domain.webhooks import EventSource, EventState
+from bioql_console.services.changes import Changes
 from bioql_console.services.credentials import Credentials
+from bioql_console.services.event_applier import EventApplier
+from bioql_console.services.event_intake import parse
 from bioql_console.services.key_capabilities import CAPABILITIES, Verdict, capabilities
 from bioql_console.services.key_permissions import NONE_SUCH, PROBES, Answer, KeyReach, advice, explore, needed
 from bioql_console.services.key_proof import LedgerBelongs, StripeDoor
 from bioql_console.services.keychain import KeychainSecrets
-from bioql_console.services.secrets import PREVIOUS_SECRET_KEY_NAME, SECRET_KEY_NAME, WEBHOOK_SECRET_NAME
+from bioql_console.services.secret_upkeep import SecretUpkeep
+from bioql_console.services.secrets import PREVIOUS_OF, PREVIOUS_SECRET_KEY_NAME, SECRET_KEY_NAME, WEBHOOK_SECRET_NAME
 from bioql_console.services.stripe_access import StripeAccess
 from bioql_console.services.stripe_catalog import CALLS, Access, KeyPermission, Resource
 from bioql_console.services.stripe_gateway import StripeGateway
@@ -286,6 +292,38 @@ def test_signing_secret_is_rotated_by_fingerprint_in_the_trail(desk: Desk) -> No
     assert desk.credentials.webhook_secrets(TEST) == ["whsec_second", "whsec_first"]
     assert desk.trail()[-1] == ("rotated TEST webhook signing secret", str(old), str(new))
     assert "whsec_first" not in repr(desk.trail())
+
+
+def test_replaced_secret_is_removed_on_time_and_the_trail_says_so(desk: Desk) -> None:
+    clock = [NOW]
+    credentials = desk.credentials = Credentials(KeychainSecrets(), lambda: clock[0])
+    desk.keys.store_webhook_secret(TEST, "whsec_first", "ana")
+    old = credentials.summary(TEST, WEBHOOK_SECRET_NAME)
+    desk.keys.store_webhook_secret(TEST, "whsec_second", "ana", keep_ms=HOUR)
+    heard = []
+    changes = Changes()
+    changes.subscribe(lambda change: heard.append(change.topic))
+    upkeep = SecretUpkeep(credentials, TEST, desk.database, changes)
+    upkeep.look()
+    assert credentials.webhook_secrets(TEST) == ["whsec_second", "whsec_first"]
+    clock[0] += HOUR
+    upkeep.look()
+    upkeep.look()
+    assert credentials.summary(TEST, PREVIOUS_OF[WEBHOOK_SECRET_NAME]) is None
+    assert desk.trail()[-1] == ("removed a replaced TEST secret", str(old), "")
+    assert heard == ["credentials"]
+
+
+def test_event_of_another_account_is_put_aside(desk: Desk) -> None:
+    desk.save(desk.made(ALL))
+    body = {"id": "evt_1", "object": "event", "type": "invoice.paid", "created": 1, "livemode": False}
+    text = json.dumps({**body, "account": "acct_other", "data": {"object": {}}}).encode()
+    with desk.database.write() as work:
+        work.inbox.add([parse(text, "", EventSource.HTTP, NOW)])
+        work.commit()
+    assert EventApplier(desk.database, TEST, Changes(), lambda: NOW).apply_waiting() == 1
+    with desk.database.read() as work:
+        assert work.inbox.counts() == {EventState.QUARANTINED: 1}
 
 
 def test_nothing_that_holds_a_key_shows_it(desk: Desk) -> None:
