@@ -1,87 +1,26 @@
 """Keys are proven before they are stored, what they may do is found out, and a ledger stays with its account."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
-from bioql_console.domain.paging import ActivityQuery
 from bioql_console.domain.users import ApiKey, NewUser
 from bioql_console.domain.webhooks import EventSource, EventState
 from bioql_console.services.changes import Changes
 from bioql_console.services.credentials import Credentials
 from bioql_console.services.event_applier import EventApplier
 from bioql_console.services.event_intake import parse
-from bioql_console.services.key_capabilities import CAPABILITIES, Verdict, capabilities
-from bioql_console.services.key_permissions import NONE_SUCH, PROBES, Answer, KeyReach, advice, explore, needed
-from bioql_console.services.key_proof import LedgerBelongs, StripeDoor
+from bioql_console.services.key_proof import LedgerBelongs
 from bioql_console.services.keychain import KeychainSecrets
 from bioql_console.services.secret_upkeep import SecretUpkeep
 from bioql_console.services.secrets import PREVIOUS_OF, PREVIOUS_SECRET_KEY_NAME, SECRET_KEY_NAME, WEBHOOK_SECRET_NAME
 from bioql_console.services.stripe_access import StripeAccess
-from bioql_console.services.stripe_catalog import CALLS, Access, KeyPermission, Resource
-from bioql_console.services.stripe_gateway import StripeGateway
-from bioql_console.services.stripe_keys import StripeKeys
-from bioql_console.storage.database import Database, sqlite_url
-from tests.sandbox.conftest import Running, serving
+from bioql_console.storage.database import Database
+from tests.services.key_desks import ALL, HOUR, LIVE, NOW, TEST, Desk, desk, stripe
 from tests.services.loopback import free_port
 
-TEST, LIVE = Environment.TEST, Environment.LIVE
-NOW, HOUR = 1_790_000_000_000, 3_600_000
-ALL = {permission.resource.slug: permission.access.value.lower() for permission in needed()}
-
-
-@dataclass
-class Desk:
-    """A ledger, a sandbox that plays Stripe, and what an operator does with keys."""
-
-    stripe: Running
-    database: Database
-    credentials: Credentials
-    address: str
-
-    @property
-    def keys(self) -> StripeKeys:
-        @contextmanager
-        def ledger(environment: Environment) -> Iterator[LedgerBelongs]:
-            yield LedgerBelongs(self.database, environment, lambda: NOW)
-
-        return StripeKeys(self.credentials, StripeDoor(lambda _environment: self.address), ledger, lambda: NOW)
-
-    def made(self, permissions: dict[str, str] | None = None, **more: Any) -> str:
-        return str(self.stripe.control("keys", permissions=permissions, **more)["key"])
-
-    def save(self, key: str, environment: Environment = TEST, **how: Any) -> None:
-        self.keys.store(self.keys.prove(environment, key), "ana", **how)
-
-    def refused(self, key: str, environment: Environment = TEST) -> OperatorError:
-        """The reason, after a look that nothing is stored."""
-        before = self.credentials.stripe_secret_key(environment)
-        with pytest.raises(OperatorError) as refused:
-            self.save(key, environment)
-        assert self.credentials.stripe_secret_key(environment) == before
-        assert key not in refused.value.sentence() + repr(refused.value)
-        return refused.value
-
-    def trail(self) -> list[tuple[str, str, str]]:
-        with self.database.read() as work:
-            rows = work.activity.page(ActivityQuery(), None, 50).rows
-        return [(row.action, row.before, row.after) for row in reversed(rows)]
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    database = Database(sqlite_url(tmp_path / "bioql.db"), lambda: NOW)
-    database.open(tmp_path / "backups")
-    with serving(tmp_path / "stripe.db") as running:
-        yield Desk(running, database, Credentials(KeychainSecrets(), lambda: NOW), running.url)
-    database.close()
+__all__ = ["desk", "stripe"]
 
 
 # --- proven before stored ---------------------------------------------------------------------------------------------
@@ -190,76 +129,6 @@ def customer(database: Database) -> None:
     with database.write() as work:
         work.users.add(NewUser("ada", "ada@uni.example", ApiKey.of("bioql_of_ada_01"), NOW, stripe_customer_id="cus_1"))
         work.commit()
-
-
-# --- what a key may do ------------------------------------------------------------------------------------------------
-
-
-def reach_of(desk: Desk, permissions: dict[str, str], environment: Environment = TEST) -> KeyReach:
-    key = desk.made(permissions, live=environment is LIVE)
-    return explore(StripeGateway(key, environment, base=desk.address), restricted=True)
-
-
-def test_key_with_what_is_advised_can_do_everything(desk: Desk) -> None:
-    before = desk.stripe.event_types()
-    found = capabilities(reach_of(desk, ALL))
-    assert {each.title: each.verdict for each in found} == dict.fromkeys(CAPABILITIES, Verdict.WORKS)
-    assert desk.stripe.event_types() == before, "Asking changed something."
-    assert advice().splitlines() == [str(permission) for permission in needed()]
-
-
-@pytest.mark.parametrize("level", ["read", "write"])
-def test_each_permission_is_found_by_its_own_question(desk: Desk, level: str) -> None:
-    """Keys that differ in every two permissions: each bit of a permission's number decides over one key."""
-    slugs = sorted(ALL)
-    for bit in range(len(slugs).bit_length()):
-        given = {slug: level for number, slug in enumerate(slugs) if number >> bit & 1}
-        reach = reach_of(desk, given)
-        for permission in (probe[0] for probe in PROBES):
-            allowed = permission.resource.slug in given and (level == "write" or permission.access is Access.READ)
-            assert reach.of(permission) is (Answer.YES if allowed else Answer.NO), permission
-
-
-def test_no_question_can_do_anything() -> None:
-    """Each write is about something that can't exist, or lacks all that it would need."""
-    for permission, method, path, params in PROBES:
-        if permission.access is Access.READ:
-            assert method == "get"
-        else:
-            assert NONE_SUCH in f"{path} {params}" or (params == {} and path.startswith("/v1/billing/meter_event"))
-
-
-def test_cure_names_what_to_set(desk: Desk) -> None:
-    found = {each.title: each for each in capabilities(reach_of(desk, {**ALL, "charge": "read", "plan": "read"}))}
-    assert found["Refund"].verdict is Verdict.LACKS
-    assert found["Refund"].cure == "Set Charges and Refunds to Write on Stripe's API keys page."
-    assert found["Set up meter and price"].cure == "Set Prices to Write on Stripe's API keys page."
-    assert [each.title for each in found.values() if each.lacking] == ["Set up meter and price", "Refund"]
-
-
-def test_in_live_writes_are_not_tried_and_said_to_be_unknown(desk: Desk) -> None:
-    reach = reach_of(desk, ALL, LIVE)
-    verdicts = {each.title: each.verdict for each in capabilities(reach)}
-    assert verdicts["Refund"] is Verdict.LOCKED
-    assert verdicts["Fetch missed events"] is Verdict.WORKS
-
-
-def test_in_live_who_may_not_read_is_known_not_to_write(desk: Desk) -> None:
-    without = {name: level for name, level in ALL.items() if name != "customer"}
-    assert reach_of(desk, without, LIVE).of(KeyPermission(Resource.CUSTOMERS, Access.WRITE)) is Answer.NO
-
-
-def test_what_a_key_may_read_without_need_is_named(desk: Desk) -> None:
-    assert reach_of(desk, ALL).needless == ()
-    assert explore(StripeGateway(desk.made(), TEST, base=desk.address), restricted=False).needless
-
-
-def test_every_call_belongs_to_something_that_operators_do() -> None:
-    named = {method for methods in CAPABILITIES.values() for method in methods}
-    assert {call.path for call in CALLS if not named & set(call.used_by)} == set()
-    assert named <= {method for call in CALLS for method in call.used_by}
-    probed = {probe[0] for probe in PROBES}
-    assert {call.permission for call in CALLS} <= probed
 
 
 # --- replaced ---------------------------------------------------------------------------------------------------------
