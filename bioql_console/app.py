@@ -219,6 +219,7 @@ class Launcher:
             repairs=core.repairs,
             meter=core.meter,
             outbox=core.outbox,
+            corrections=core.corrections,
             imports=core.imports,
             replay=Replay(core.database, core.changes, core.applier.wake),
             missed_events=core.missed_events,

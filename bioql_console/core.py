@@ -16,7 +16,9 @@ from bioql_console.sandbox import Sandbox
 from bioql_console.services.changes import Changes
 from bioql_console.services.checkout_links import CheckoutLinks
 from bioql_console.services.credentials import Credentials
+from bioql_console.services.error_reports import ErrorReportFeed, ErrorReports
 from bioql_console.services.event_applier import ApplierThread, EventApplier
+from bioql_console.services.event_feed import SnapshotFeed
 from bioql_console.services.event_intake import InboxWriter
 from bioql_console.services.key_proof import LedgerBelongs
 from bioql_console.services.legacy.legacy_import import LegacyImport
@@ -33,6 +35,8 @@ from bioql_console.services.registration import Registration
 from bioql_console.services.stripe_access import StripeAccess
 from bioql_console.services.support import Support
 from bioql_console.services.tariff_admin import TariffAdmin
+from bioql_console.services.usage_corrections import UsageCorrections
+from bioql_console.services.usage_meter import StripeUsageMeter
 from bioql_console.services.usage_recording import UsageRecording
 from bioql_console.services.user_admin import UserAdmin
 from bioql_console.settings import Settings, environment_directory
@@ -123,8 +127,12 @@ class Core:
             store, open_legacy, lambda: self.database.back_up(data_dir / "backups"), changes, now_ms
         )
         lag_ms = 0 if environment is Environment.SANDBOX else METER_LAG_MS
-        self.outbox = OutboxSender(store, stripe, changes, now_ms, settings.payment_terms_days, lag_ms)
-        self.missed_events = MissedEvents(store, stripe, changes, now_ms, self._wake_applier)
+        counter = StripeUsageMeter(stripe.gateway)
+        self.outbox = OutboxSender(store, stripe, changes, now_ms, settings.payment_terms_days, lag_ms, meter=counter)
+        self.error_reports = ErrorReports(store, stripe, counter, changes, now_ms, lag_ms)
+        self.corrections = UsageCorrections(store, changes, now_ms)
+        feeds = (SnapshotFeed(stripe), ErrorReportFeed(stripe))
+        self.missed_events = MissedEvents(store, stripe, changes, now_ms, self._wake_applier, feeds=feeds)
         self.odd_payments = OddPayments(store, stripe, changes, now_ms, self._wake_applier)
         self.tariff = TariffAdmin(store, changes, now_ms)
         self.support = Support(store, changes, now_ms)
@@ -156,7 +164,7 @@ class Core:
         with suppress(OperatorError):  # the Payments page asks again
             if self.stripe.enabled:
                 self.checkouts.recover(lost_only=True)
-        self.outbox.run(self._stop_sending, self._wake_sender)
+        self.outbox.run(self._stop_sending, self._wake_sender, self.error_reports.run_due)
 
     def start(self) -> None:
         """Finish what a crash left, then keep applying and sending."""

@@ -175,6 +175,11 @@ def usage_fact(usage_id: str, user_id: int, cost_micros: int, at_ms: int, memo: 
     return Fact(EntryKind.USAGE, "usage", usage_id, user_id, cost_micros, Account.USAGE_REVENUE, at_ms, memo)
 
 
+def usage_reversal_fact(usage_id: str, user_id: int, micros: int, at_ms: int, memo: str, operator: str) -> Fact:
+    """Usage was recorded by mistake. Keyed by the run, so it is taken back once."""
+    return Fact(EntryKind.REVERSAL, "usage", usage_id, user_id, -micros, Account.USAGE_REVENUE, at_ms, memo, operator)
+
+
 def payment_fact(payment_intent: str, user_id: int, micros: int, at_ms: int, memo: str) -> Fact:
     """Stripe collected money. Keyed by the payment, so two events about it post once."""
     return Fact(

@@ -72,6 +72,8 @@ METER_ERRORS: dict[str, MeterError] = {
         again=False,
     ),
 }
+# Stripe's events that report refused usage. They are thin: delivered without what they say.
+METER_REPORTS = ("v1.billing.meter.error_report_triggered", "v1.billing.meter.no_meter_found")
 # Ours, not Stripe's: a try more than a day ago may or may not have been counted.
 UNCLEAR = "unclear"
 OTHER = MeterError("Stripe refused it.", "Stripe's own words say why.", "Mend what they name, then send again.")

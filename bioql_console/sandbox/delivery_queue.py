@@ -65,9 +65,11 @@ class DeliveryQueue:
     def add(self, event: Json) -> int:
         """Queue an event for everyone who wants it; the answer is how many that are."""
         takers = [DIRECT] if self.webhook_url else []
+        # Thin events do not go to webhook endpoints, which take snapshots only.
+        endpoints = self._store.select("webhook_endpoint") if event["object"] == "event" else []
         takers += [
             endpoint["id"]
-            for endpoint in self._store.select("webhook_endpoint")
+            for endpoint in endpoints
             if endpoint["status"] == "enabled" and _wanted(event["type"], endpoint["enabled_events"])
         ]
         for endpoint in takers:

@@ -34,6 +34,8 @@ CREATE TABLE IF NOT EXISTS meter_events (
     cancelled INTEGER NOT NULL DEFAULT 0, invoice TEXT);
 CREATE INDEX IF NOT EXISTS meter_events_summed ON meter_events (meter, customer, at);
 CREATE INDEX IF NOT EXISTS meter_events_identified ON meter_events (identifier, received);
+CREATE TABLE IF NOT EXISTS meter_errors (
+    seq INTEGER PRIMARY KEY, meter TEXT NOT NULL, code TEXT NOT NULL, named TEXT NOT NULL, at INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS deliveries (
     seq INTEGER PRIMARY KEY, event TEXT NOT NULL, type TEXT NOT NULL, endpoint TEXT NOT NULL, state TEXT NOT NULL,
     attempts TEXT NOT NULL, count INTEGER NOT NULL, next_ms INTEGER, UNIQUE (event, endpoint));

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from bioql_console.services.stripe_keys import StripeKeys
     from bioql_console.services.support import Support
     from bioql_console.services.tariff_admin import TariffAdmin
+    from bioql_console.services.usage_corrections import UsageCorrections
     from bioql_console.services.usage_recording import UsageRecording
     from bioql_console.services.user_admin import UserAdmin
     from bioql_console.services.worker import Worker
@@ -125,6 +126,7 @@ class Console:
     repairs: "Repairs"
     meter: "MeterSetup"
     outbox: "OutboxSender"
+    corrections: "UsageCorrections"
     imports: "LegacyImport"
     replay: "Replay"
     missed_events: "MissedEvents"

@@ -7,6 +7,7 @@ from typing import Any
 
 from bioql_console.domain.checkout import CheckoutLink, CheckoutState
 from bioql_console.domain.ledger import payment_fact
+from bioql_console.domain.meter_errors import METER_REPORTS
 from bioql_console.domain.money import MICROS_PER_CENT, USD, plain_dollars
 from bioql_console.domain.users import User
 from bioql_console.domain.webhooks import EventState, Outcome, ReceivedEvent
@@ -22,7 +23,7 @@ def decide(event: ReceivedEvent, content: dict[str, Any], work: Work) -> Outcome
     found = content.get("data")
     target = found.get("object") if isinstance(found, dict) else None
     if content.get("object") == "v2.core.event":
-        return _thin(event)
+        return _thin(event, content, work)
     if not isinstance(target, dict):
         return Outcome(EventState.QUARANTINED, "The event carries no object.")
     decision = DECISIONS.get(event.type, _ignored)
@@ -161,9 +162,14 @@ def _ignored(event: ReceivedEvent, target: dict[str, Any], work: Work) -> Outcom
     )
 
 
-def _thin(event: ReceivedEvent) -> Outcome:
-    if event.type.startswith("v1.billing.meter."):
-        return Outcome(EventState.QUARANTINED, "Stripe's meter refused some usage; look at the Meter page.")
+def _thin(event: ReceivedEvent, content: dict[str, Any], work: Work) -> Outcome:
+    """It comes without its content, which is fetched outside of any transaction."""
+    if event.type in METER_REPORTS:
+        related = content.get("related_object")
+        meter = text_of(related, "id") if isinstance(related, dict) else ""
+        work.error_reports.heard(event.id, event.type, meter, event.created_ms)
+        words = "Stripe's meter refused usage that it took before; the Meter page says which."
+        return Outcome(EventState.APPLIED, words, meter)
     return Outcome(EventState.IGNORED, "Nothing in the ledger depends on it.")
 
 

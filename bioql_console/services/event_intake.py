@@ -5,6 +5,7 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bioql_console.domain.errors import OperatorError
@@ -58,8 +59,25 @@ def _text(found: dict[str, Any], name: str) -> str:
 
 
 def _created_ms(created: Any, now_ms: int) -> int:
-    """Snapshot events say seconds; thin events an ISO time, for which the time of receipt is near enough."""
+    """Snapshot events say seconds, thin events an ISO time."""
+    if isinstance(created, str):
+        try:
+            return iso_ms(created)
+        except ValueError:
+            return now_ms
     return created * 1000 if type(created) is int and 0 <= created < 10**11 else now_ms
+
+
+def iso_ms(text: str) -> int:
+    """A time as Stripe's v2 API writes it.
+
+    Raises:
+        ValueError: it is none, or says no zone.
+    """
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(text)
+    return round((at - datetime.fromtimestamp(0, UTC)) / timedelta(milliseconds=1))
 
 
 class InboxWriter:

@@ -68,12 +68,16 @@ class OutboxSender:
         self._walls = 0
         self._held, self._why = "", ""
 
-    def run(self, stop: threading.Event, wake: threading.Event) -> None:
-        """Send until told to stop; looks when woken, and every few seconds for what is due again."""
+    def run(self, stop: threading.Event, wake: threading.Event, beside: Callable[[], int] = lambda: 0) -> None:
+        """Send until told to stop; looks when woken, and every few seconds for what is due again.
+
+        Args:
+            beside: What else is done with Stripe on this thread, after each round; says how much it did.
+        """
         while not stop.is_set():
             wake.clear()
             try:
-                sent = self.send_due() if self._stripe.enabled else 0
+                sent = self.send_due() + beside() if self._stripe.enabled else 0
             except OperatorError:
                 sent = 0  # the database is busy or the keychain locked; the status bar shows it
             if not sent:

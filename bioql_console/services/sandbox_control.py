@@ -42,6 +42,14 @@ class SandboxControl:
         """Whether this Stripe knows billing thresholds; not every account may use them."""
         return self._call("POST", "thresholds", {"offered": offered})
 
+    def meter_errors(self, code: str | None, count: int = 1) -> dict[str, Any]:
+        """The next `count` meter events are taken and refused later, by a report; None ends it."""
+        return self._call("POST", "meter_errors", {"code": code, "count": count})
+
+    def meter_validation(self, **options: object) -> dict[str, Any]:
+        """How usage is checked: asynchronously, samples, named_by."""
+        return self._call("POST", "meter_validation", options)
+
     def deliveries(self) -> dict[str, Any]:
         return self._call("GET", "deliveries")
 

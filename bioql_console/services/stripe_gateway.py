@@ -18,6 +18,7 @@ from bioql_console.services.stripe_errors import Failure, not_understood, wrong_
 from bioql_console.services.stripe_invoices import InvoiceCalls
 from bioql_console.services.stripe_meter import MeterCalls
 from bioql_console.services.stripe_refunds import RefundCalls
+from bioql_console.services.stripe_thin_events import ThinEventCalls
 from bioql_console.services.stripe_transport import (
     Answer,
     Limits,
@@ -67,7 +68,7 @@ class _Door(stripe.HTTPClient):
         self._traffic.close()
 
 
-class StripeGateway(CustomerCalls, CheckoutCalls, MeterCalls, InvoiceCalls, RefundCalls, BulkCalls):
+class StripeGateway(CustomerCalls, CheckoutCalls, MeterCalls, InvoiceCalls, RefundCalls, ThinEventCalls, BulkCalls):
     """Blocking calls, safe from several threads. All raise OperatorError `stripe.*` or `live.locked`.
 
     Args:
@@ -102,7 +103,7 @@ class StripeGateway(CustomerCalls, CheckoutCalls, MeterCalls, InvoiceCalls, Refu
             # The machine's proxy is for the way out; the sandbox is on this machine.
             http_client=_Door(self._traffic, limits, trust_env=base is None),
         )
-        self.v1 = self._client.v1
+        self.v1, self.v2 = self._client.v1, self._client.v2
 
     @property
     def activity(self) -> StripeActivity:
@@ -136,7 +137,7 @@ class StripeGateway(CustomerCalls, CheckoutCalls, MeterCalls, InvoiceCalls, Refu
 
     def ask_all(self, call: Callable[..., Any], *args: object) -> Iterator[Content]:
         listing = _called(lambda: call(*args))
-        if not isinstance(listing, stripe.ListObject) or "data" not in listing or "has_more" not in listing:
+        if not _is_list(listing):
             raise not_understood()
         objects = listing.auto_paging_iter()
         while (found := _called(lambda: next(objects, None))) is not None:
@@ -165,6 +166,13 @@ class StripeGateway(CustomerCalls, CheckoutCalls, MeterCalls, InvoiceCalls, Refu
         if isinstance(livemode, bool) and livemode != self._environment.livemode:
             raise wrong_mode(livemode, self._environment.word)
         return content
+
+
+def _is_list(found: Any) -> bool:
+    """A list of the v1 or of the v2 API."""
+    if isinstance(found, stripe.v2.ListObject):
+        return "data" in found and "next_page_url" in found
+    return isinstance(found, stripe.ListObject) and "data" in found and "has_more" in found
 
 
 def _called(call: Callable[[], R]) -> R:

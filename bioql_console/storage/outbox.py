@@ -168,6 +168,12 @@ class Outbox(OutboxReader):
         )
         return changed.rowcount == 1
 
+    def readdress(self, message_id: int, stripe_customer_id: str) -> None:
+        """The user has another customer by now."""
+        self._connection.execute(
+            update(outbox).where(outbox.c.id == message_id, WAITS).values(stripe_customer_id=stripe_customer_id)
+        )
+
     def resend(self, message_id: int) -> bool:
         """Try a refused message again, after its cause was repaired. Usage gets another identifier: Stripe may
         remember the old one. False if it was not refused."""

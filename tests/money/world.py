@@ -21,8 +21,10 @@ from bioql_console.domain.users import User
 from bioql_console.domain.webhooks import EventSource, EventState
 from bioql_console.sandbox import Sandbox
 from bioql_console.sandbox.messages import Request
+from bioql_console.sandbox.work import public
 from bioql_console.services.changes import Changes
 from bioql_console.services.checkout_links import CheckoutLinks
+from bioql_console.services.error_reports import ErrorReports
 from bioql_console.services.event_applier import EventApplier
 from bioql_console.services.event_intake import parse
 from bioql_console.services.meter_setup import MeterSetup
@@ -30,6 +32,8 @@ from bioql_console.services.outbox_sender import OutboxSender
 from bioql_console.services.registration import Registration
 from bioql_console.services.stripe_access import StripeAccess
 from bioql_console.services.stripe_gateway import StripeGateway, _Door
+from bioql_console.services.usage_corrections import UsageCorrections
+from bioql_console.services.usage_meter import StripeUsageMeter
 from bioql_console.services.usage_recording import UsageRecording
 from bioql_console.services.user_admin import UserAdmin
 from bioql_console.storage.database import Database, sqlite_url
@@ -103,7 +107,10 @@ class World:
         self.usage = UsageRecording(self.database, changes, self.now_ms, THRESHOLD_CENTS)
         self.links = CheckoutLinks(*make, Environment.SANDBOX)
         self.admin = UserAdmin(*make)
-        self.outbox = OutboxSender(*make, width=1)
+        counter = StripeUsageMeter(self.stripe.gateway)
+        self.outbox = OutboxSender(*make, meter=counter, width=1)
+        self.reports = ErrorReports(self.database, self.stripe, counter, changes, self.now_ms)
+        self.corrections = UsageCorrections(self.database, changes, self.now_ms)
         self.applier = EventApplier(self.database, Environment.SANDBOX, changes, self.now_ms)
         self.seen = 0
         meter.create_missing("tests")
@@ -130,10 +137,11 @@ class World:
         """What Stripe would deliver now, in its order; asked once."""
         with self.sandbox._store.transaction():
             rows = self.sandbox._store.db.execute(
-                "SELECT seq, body FROM objects WHERE kind = 'event' AND seq > ? ORDER BY seq", (self.seen,)
+                "SELECT seq, body FROM objects WHERE kind IN ('event', 'v2.core.event') AND seq > ? ORDER BY seq",
+                (self.seen,),
             ).fetchall()
         self.seen = rows[-1][0] if rows else self.seen
-        return [body.encode() for _, body in rows]
+        return [json.dumps(public(json.loads(body))).encode() for _, body in rows]
 
     def deliver(self, bodies: list[bytes]) -> None:
         with self.database.write() as work:
@@ -142,7 +150,8 @@ class World:
         self.applier.apply_waiting()
 
     def send(self) -> int:
-        return self.outbox.send_due()
+        sent = self.outbox.send_due()
+        return sent + self.reports.run_due()
 
     def drain(self, shuffle: random.Random | None = None) -> None:
         """Everything that is on its way arrives, on both sides; in another order and twice if asked to."""

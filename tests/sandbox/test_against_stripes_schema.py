@@ -154,13 +154,14 @@ def everything(running: Running) -> Iterator[dict[str, Any]]:
 
 def usage(running: Running) -> Iterator[dict[str, Any]]:
     now = running.control_get("clock")["now"]
-    form = {"event_name": "quantum_shot", "payload[stripe_customer_id]": "cus_1", "payload[value]": "7"}
+    customer = running.api.customers.list().data[0].id
+    form = {"event_name": "quantum_shot", "payload[stripe_customer_id]": customer, "payload[value]": "7"}
     for identifier in ("kept", "cancelled"):
         yield running.raw.post("/v1/billing/meter_events", data={**form, "identifier": identifier}).json()
     cancel = {"event_name": "quantum_shot", "type": "cancel", "cancel[identifier]": "cancelled"}
     yield running.raw.post("/v1/billing/meter_event_adjustments", data=cancel).json()
     meter = running.api.billing.meters.list().data[0].id
-    span = {"customer": "cus_1", "start_time": now // 60 * 60, "end_time": now // 60 * 60 + 120}
+    span = {"customer": customer, "start_time": now // 60 * 60, "end_time": now // 60 * 60 + 120}
     yield from running.raw.get(f"/v1/billing/meters/{meter}/event_summaries", params=span).json()["data"]
 
 

@@ -15,6 +15,7 @@ def test_usage_by_the_hour_is_paged_to_its_end(running: Running) -> None:
     meter = running.api.billing.meters.create(
         {"display_name": "Shots", "event_name": "quantum_shot", "default_aggregation": {"formula": "sum"}}
     )
+    running.sandbox.put_many([{"id": "cus_1", "object": "customer"}])
     now = running.control_get("clock")["now"] // HOUR_S * HOUR_S
     for hours in range(15):
         payload = {"stripe_customer_id": "cus_1", "value": str(hours)}

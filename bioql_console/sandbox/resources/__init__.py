@@ -17,6 +17,7 @@ from . import (
     events,
     invoice_items,
     invoices,
+    meter_errors,
     meter_events,
     meters,
     payment_intents,
@@ -27,6 +28,7 @@ from . import (
     refunds,
     subscription_params,
     subscriptions,
+    thin_events,
     webhook_endpoints,
 )
 
@@ -54,11 +56,14 @@ ALL = (
     products.RESOURCE,
     refunds.RESOURCE,
     subscriptions.RESOURCE,
+    thin_events.RESOURCE,
     webhook_endpoints.RESOURCE,
 )
 
 # What `POST /_sandbox/<name>` does beyond Stripe's own API.
 TROUBLE = {
+    "meter_errors": meter_errors.force,
+    "meter_validation": meter_errors.set_validation,
     "recoveries": checkout_recovery.recover_by_hand,
     "refunds": refunds.refund_by_hand,
     "refund_fails": refunds.fail_by_hand,

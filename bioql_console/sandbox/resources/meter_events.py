@@ -8,11 +8,13 @@ from ..ids import random_text
 from ..params import EXPAND, PAGE, Choice, Group, Integer, Metadata, Table, Text
 from ..registry import Resource, Route
 from ..work import Work
-from . import subscriptions
+from . import meter_errors, subscriptions
 from .meters import active_meter
 
 OLDEST_S, NEWEST_S = 35 * 86_400, 5 * 60
 REMEMBERED_S = 24 * 3_600
+# In the column that says which events do not count.
+REFUSED = 2
 WINDOWS = {"hour": 3_600, "day": 86_400}
 CREATE: Table = {
     "event_name": Text(required=True, longest=100),
@@ -37,24 +39,28 @@ SUMMARIES: Table = PAGE | {
 
 def _create(work: Work) -> Json:
     given, now = work.params, work.now
-    meter = active_meter(work, given["event_name"])
-    if meter is None:
-        message = f"No active meter found with the event name '{given['event_name']}'."
-        raise StripeError(message, code="resource_missing", param="event_name")
-    at = given.get("timestamp") or now
-    if at < now - OLDEST_S:
-        raise StripeError("The timestamp must be within the past 35 calendar days.", param="timestamp")
-    if at > now + NEWEST_S:
-        raise StripeError("The timestamp must not be more than 5 minutes in the future.", param="timestamp")
-    identifier = given.get("identifier") or random_text(32)
+    payload, identifier = given["payload"] or {}, given.get("identifier") or random_text(32)
+    at, code = given.get("timestamp") or now, None
+    meter, customer, value = {}, "", Decimal()
+    try:
+        meter = _meter(work, given["event_name"])
+        _check_time(at, now)
+        customer, value = _read_payload(meter, payload)
+    except Refused as refused:
+        if not meter_errors.options(work)["asynchronously"]:
+            raise refused.error from None
+        code = refused.code
     _refuse_second(work, identifier)
-    customer, value = _read_payload(meter, given["payload"] or {})
+    code = code or meter_errors.later(work, customer, str(value))
     work.store.db.execute(
-        "INSERT INTO meter_events (meter, customer, at, value, identifier, event_name, received)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (meter["id"], customer, at, str(value), identifier, given["event_name"], now),
+        "INSERT INTO meter_events (meter, customer, at, value, identifier, event_name, received, cancelled)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (meter.get("id", ""), customer, at, str(value), identifier, given["event_name"], now, REFUSED if code else 0),
     )
-    subscriptions.usage_came(work, customer)
+    if code:
+        meter_errors.note(work, meter.get("id", ""), code, identifier)
+    else:
+        subscriptions.usage_came(work, customer)
     return {
         "object": "billing.meter_event",
         "created": now,
@@ -64,6 +70,37 @@ def _create(work: Work) -> Json:
         "payload": given["payload"],
         "timestamp": at,
     }
+
+
+class Refused(Exception):
+    """What is wrong with a meter event, said at once or by a report later.
+
+    Args:
+        code: What a report calls it.
+    """
+
+    def __init__(self, code: str, error: StripeError) -> None:
+        super().__init__(code)
+        self.code, self.error = code, error
+
+
+def _meter(work: Work, event_name: str) -> Json:
+    meter = active_meter(work, event_name)
+    if meter is not None:
+        return meter
+    message = f"No active meter found with the event name '{event_name}'."
+    archived = work.store.select("billing.meter", equal={"event_name": event_name}, limit=1)
+    error = StripeError(message, code="resource_missing", param="event_name")
+    raise Refused("archived_meter" if archived else "no_meter", error)
+
+
+def _check_time(at: int, now: int) -> None:
+    if at < now - OLDEST_S:
+        error = StripeError("The timestamp must be within the past 35 calendar days.", param="timestamp")
+        raise Refused("timestamp_too_far_in_past", error)
+    if at > now + NEWEST_S:
+        error = StripeError("The timestamp must not be more than 5 minutes in the future.", param="timestamp")
+        raise Refused("timestamp_in_future", error)
 
 
 def _refuse_second(work: Work, identifier: str) -> None:
@@ -76,16 +113,18 @@ def _refuse_second(work: Work, identifier: str) -> None:
 def _read_payload(meter: Json, payload: Json) -> tuple[str, Decimal]:
     customer_key = meter["customer_mapping"]["event_payload_key"]
     value_key = meter["value_settings"]["event_payload_key"]
-    for key in (customer_key, value_key):
-        if not payload.get(key):
-            raise missing_param(f"payload[{key}]")
+    if not payload.get(customer_key):
+        raise Refused("meter_event_no_customer_defined", missing_param(f"payload[{customer_key}]"))
+    if not payload.get(value_key):
+        raise Refused("meter_event_invalid_value", missing_param(f"payload[{value_key}]"))
     text = payload[value_key]
     try:
         value = Decimal(text)
-    except InvalidOperation as error:
-        raise StripeError(f"Invalid value: '{text[:40]}' is no number.", param=f"payload[{value_key}]") from error
+    except InvalidOperation:
+        value = Decimal("NaN")
     if not value.is_finite() or not re.fullmatch(r"-?[0-9]+(\.[0-9]{1,12})?", text):
-        raise StripeError(f"Invalid value: '{text[:40]}' is no number.", param=f"payload[{value_key}]")
+        error = StripeError(f"Invalid value: '{text[:40]}' is no number.", param=f"payload[{value_key}]")
+        raise Refused("meter_event_invalid_value", error)
     return payload[customer_key], value
 
 
@@ -146,7 +185,9 @@ def _summary(meter: Json, values: list[Decimal], start: int, end: int) -> Json:
     }
 
 
-EVENTS = Resource("billing.meter_event", routes=(Route("POST", "/v1/billing/meter_events", _create, CREATE),))
+EVENTS = Resource(
+    "billing.meter_event", routes=(Route("POST", "/v1/billing/meter_events", _create, CREATE),), jobs=meter_errors.JOBS
+)
 ADJUSTMENTS = Resource(
     "billing.meter_event_adjustment",
     routes=(Route("POST", "/v1/billing/meter_event_adjustments", _adjust, ADJUST),),

@@ -224,4 +224,18 @@ READS: tuple[StripeCall, ...] = (
         purpose="One event as Stripe keeps it, before it is believed.",
         failure="The event is not brought in; the next look goes on with it.",
     ),
+    read(
+        Resource.EVENTS,
+        "/v2/core/events",
+        "list_thin_events",
+        purpose="Finds reports of refused usage that no webhook brought.",
+        failure="Missed reports are not fetched; the next look goes on.",
+    ),
+    read(
+        Resource.EVENTS,
+        "/v2/core/events/{id}",
+        "retrieve_thin_event",
+        purpose="What a report of refused usage says; it is delivered without.",
+        failure="The report waits and is fetched later.",
+    ),
 )

@@ -5,22 +5,21 @@ from typing import Any, ClassVar
 from PySide6.QtWidgets import QHBoxLayout
 
 from bioql_console.domain import meter as expected
-from bioql_console.domain.outbox import Message, MessageState
 from bioql_console.domain.usage import DailyShots
 from bioql_console.services.meter_setup import MeterReport
 from bioql_console.ui import formats
+from bioql_console.ui.pages.outbox_view import OutboxView
 from bioql_console.ui.pages.page import Page, toolbar
 from bioql_console.ui.pages.user_panel import bars_of_days
 from bioql_console.ui.viewmodels.meter import MeterViewModel
-from bioql_console.ui.widgets.buttons import Chips, button
+from bioql_console.ui.widgets.buttons import button
 from bioql_console.ui.widgets.cards import Card
 from bioql_console.ui.widgets.charts import BarChart
 from bioql_console.ui.widgets.dialogs import PlanDialog
-from bioql_console.ui.widgets.labels import PlainLabel, StatePill
+from bioql_console.ui.widgets.labels import StatePill
 from bioql_console.ui.widgets.tables import DataTable
 from bioql_console.ui.workspace import Workspace
 
-CHIPS = (("all", "All"), ("waiting", "Waiting"), ("refused", "Refused"), ("sent", "Sent"))
 CHECKS_HEIGHT = 28 * 13 + 4
 
 
@@ -44,20 +43,11 @@ class MeterPage(Page):
         usage = Card("Shots per day", "30 days, all customers")
         usage.body.addWidget(self.usage)
         usage.body.addStretch(1)
-        self.outbox = DataTable("Outbox")
-        self.chips = Chips(CHIPS, exclusive=True)
-        self.sums = PlainLabel("", "muted")
-        self.resend = button("Send again", self._resend)
-        self.resend.setEnabled(False)
-        self.send = button("Send now", lambda: self._meter.act(self._meter.send_now))
-        outbox = Card("On the way to Stripe")
-        outbox.head.addWidget(self.sums)
-        outbox.body.addLayout(toolbar(self.chips, None, self.resend, self.send))
-        outbox.body.addWidget(self.outbox, 1)
+        self.outbox = OutboxView()
         below = QHBoxLayout()
         below.setSpacing(12)
         below.addWidget(usage, 1)
-        below.addWidget(outbox, 2)
+        below.addWidget(self.outbox, 3)
         self.body.addLayout(below, 1)
 
     def attach(self, workspace: Workspace) -> None:
@@ -66,11 +56,10 @@ class MeterPage(Page):
         self.adopt(model)
         self.notice.retried.connect(model.inspect)
         self.checks.show_table(model.checks)
-        self.outbox.show_table(model.outbox)
-        self.outbox.selected.connect(self._enable_resend)
-        self.chips.changed.connect(self._show_state)
+        self._sending = self.outbox.attach(workspace)
+        self._sending.failed.connect(self._show_failure)
+        self._sending.busy_changed.connect(self.busy.setVisible)
         model.report_known.connect(self._show_report)
-        model.outbox_known.connect(self._show_sums)
         model.usage_known.connect(self._show_usage)
         model.busy_changed.connect(self._lock)
         self.test_event.setVisible(not workspace.console.environment.livemode)
@@ -80,7 +69,7 @@ class MeterPage(Page):
             self._create()
 
     def _lock(self, busy: bool) -> None:
-        for each in (self.make, self.test_event, self.send):
+        for each in (self.make, self.test_event):
             each.setDisabled(busy)
 
     def _inspect(self) -> None:
@@ -97,30 +86,26 @@ class MeterPage(Page):
             self.state.show_state("as expected", "ok")
         self.make.setVisible(not report.complete)
 
-    def _show_sums(self, sums: dict[MessageState, int]) -> None:
-        waiting, refused = sums.get(MessageState.WAITING, 0), sums.get(MessageState.REFUSED, 0)
-        sent = sums.get(MessageState.SENT, 0)
-        self.sums.setText(
-            f"{formats.count(waiting)} waiting · {formats.count(refused)} refused · {formats.count(sent)} sent"
-        )
-
     def _show_usage(self, daily: list[DailyShots]) -> None:
         shots: dict[str, int] = {}
         for each in daily:
             shots[each.day] = shots.get(each.day, 0) + each.shots
         self.usage.show_bars(bars_of_days(shots, self._workspace.now_ms()))
 
-    def _show_state(self) -> None:
-        chosen = next(iter(self.chips.on()), "all")
-        self._meter.show_state(None if chosen == "all" else MessageState(chosen))
+    def came_to_front(self) -> None:
+        super().came_to_front()
+        if self.model is not None:
+            self._sending.show()
 
-    def _enable_resend(self, message: Message | None) -> None:
-        self.resend.setEnabled(message is not None and message.state is MessageState.REFUSED)
+    def went_behind(self) -> None:
+        super().went_behind()
+        if self.model is not None:
+            self._sending.hide()
 
-    def _resend(self) -> None:
-        message = self.outbox.current_row()
-        if message is not None:
-            self._meter.act(self._meter.resend, message)
+    def close_page(self) -> None:
+        super().close_page()
+        if self.model is not None:
+            self._sending.close()
 
     def _create(self) -> None:
         if self.model is not None:

@@ -1,0 +1,214 @@
+"""Stripe's reports of usage that it took first and refused later: fetched, and joined to the usage they are about.
+
+A report names a few errors of each code. Which usage the others are is found out by comparing the meter's totals with
+the books, minute by minute, where only one answer is possible; what stays open is said as a number.
+"""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
+from bioql_console.domain.errors import OperatorError
+from bioql_console.domain.meter_errors import METER_REPORTS, ErrorReport, Refusal, explained
+from bioql_console.domain.outbox import Message, MessageState
+from bioql_console.services.changes import Change, Changes
+from bioql_console.services.event_feed import ListedEvent
+from bioql_console.services.event_intake import iso_ms
+from bioql_console.services.ports import Store, Work
+from bioql_console.services.stripe_access import StripeAccess
+from bioql_console.services.stripe_types import StripeEvent
+from bioql_console.services.usage_meter import UsageMeter
+
+RETRY_MS = 60_000
+MINUTE_MS = 60_000
+AT_ONCE = 20
+# Our time of acceptance and Stripe's window are two clocks.
+SLACK_MS = 10 * MINUTE_MS
+MOST_MINUTES = 200
+# Of so many runs in one minute all sums are tried out.
+MOST_COMBINED = 12
+# The number of the try, which our idempotency keys end with.
+TRY = re.compile(r"/\d+$")
+
+
+class ErrorReports:
+    """Does what is due; call it now and then.
+
+    Args:
+        meter_lag_ms: How long Stripe may take to count usage that it accepted.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        stripe: StripeAccess,
+        meter: UsageMeter,
+        changes: Changes,
+        now_ms: Callable[[], int],
+        meter_lag_ms: int = 0,
+    ) -> None:
+        self._store = store
+        self._stripe = stripe
+        self._meter = meter
+        self._changes = changes
+        self._now_ms = now_ms
+        self._meter_lag_ms = meter_lag_ms
+
+    def run_due(self) -> int:
+        """Fetch and join what was heard of, and narrow down what Stripe did not name. Returns how many reports."""
+        now_ms = self._now_ms()
+        with self._store.read() as work:
+            to_fetch = work.error_reports.to_fetch(now_ms, AT_ONCE)
+            to_narrow = work.error_reports.to_narrow(now_ms, AT_ONCE)
+        done = sum(self._fetch(report) for report in to_fetch)
+        for report in to_narrow:
+            self._narrow(report)
+        if to_fetch or to_narrow:
+            self._changes.publish(Change("outbox-sent"), Change("events"))
+        return done + len(to_narrow)
+
+    def _fetch(self, heard: ErrorReport) -> bool:
+        try:
+            event = self._stripe.gateway().retrieve_thin_event(heard.event_id)
+            report = _read(heard, event.body)
+        except OperatorError as error:
+            self._put_off(heard, error.what)
+            return False
+        except (ValueError, KeyError, TypeError, AttributeError):
+            self._put_off(heard, "Stripe's report is not to be understood.")
+            return False
+        now_ms = self._now_ms()
+        narrow_ms = max(now_ms, report.end_ms + self._meter_lag_ms) if report.count > report.named else None
+        with self._store.write() as work:
+            joined = self._join(work, report)
+            # Whoever is second finds it fetched, and rolls back with nothing changed.
+            if work.error_reports.fetched(replace(report, joined=joined), now_ms, narrow_ms):
+                work.commit()
+        return True
+
+    def _put_off(self, heard: ErrorReport, problem: str) -> None:
+        with self._store.write() as work:
+            work.error_reports.not_fetched(heard.event_id, problem, self._now_ms() + RETRY_MS)
+            work.commit()
+
+    def _join(self, work: Work, report: ErrorReport) -> int:
+        """Usage that a report names is refused. What was sent again since, or was taken back, stays as it is."""
+        names = [name for refusal in report.refusals for name, _ in refusal.samples]
+        known = work.outbox.known_as([*names, *(TRY.sub("", name) for name in names)])
+        joined = set()
+        for refusal in report.refusals:
+            for name, said in refusal.samples:
+                bare = name if name in known else TRY.sub("", name)
+                message = known.get(bare)
+                if message is not None and message.identifier == bare and _was_taken(message):
+                    words = f"{explained(refusal.code).words} Stripe: {said}"
+                    work.outbox.refused(message.id, words, refusal.code, report.event_id)
+                    joined.add(message.id)
+        return len(joined)
+
+    # --- what Stripe did not name
+
+    def _narrow(self, report: ErrorReport) -> None:
+        with self._store.read() as work:
+            sent = work.outbox.usage_sent(report.start_ms - SLACK_MS, report.end_ms + SLACK_MS)
+        unnamed = [each for each in report.refusals if each.count > len(each.samples)]
+        code = unnamed[0].code if len(unnamed) == 1 else ""
+        open_count = report.count - report.named
+        found: list[Message] = []
+        try:
+            for missing in self._missing(sent):
+                found += missing
+        except OperatorError:
+            return  # it stays due
+        if len(found) > open_count:
+            found = []  # the meter lacks more than this report says: that is not its doing alone
+        with self._store.write() as work:
+            for message in found:
+                words = f"{explained(code).words} Found by the meter's total: Stripe did not name it."
+                work.outbox.refused(message.id, words, code, report.event_id)
+            work.error_reports.narrowed(report.event_id, len(found))
+            work.commit()
+
+    def _missing(self, sent: Sequence[Message]) -> Iterator[Sequence[Message]]:
+        """Of each customer's minute, the usage that the meter lacks, where only one answer is possible."""
+        minutes: dict[tuple[int, str, int], list[Message]] = defaultdict(list)
+        for message in sent:
+            start_ms = message.occurred_ms // MINUTE_MS * MINUTE_MS
+            minutes[message.user_id, message.stripe_customer_id, start_ms].append(message)
+        for (user_id, customer, start_ms), messages in list(minutes.items())[:MOST_MINUTES]:
+            counted = self._meter.total(customer, start_ms, start_ms + MINUTE_MS)
+            if counted is None:
+                return
+            with self._store.read() as work:
+                books = work.outbox.metered_cents(user_id, customer, start_ms, start_ms + MINUTE_MS)
+            yield _only_answer(messages, books - int(counted))
+
+
+def _only_answer(messages: Sequence[Message], lacking_cents: int) -> Sequence[Message]:
+    """The messages that add up to what the meter lacks; none when others do as well.
+
+    Of messages of the same value any one will do: it is their sum that counts.
+    """
+    if lacking_cents == sum(message.value for message in messages):
+        return messages
+    if len(messages) > MOST_COMBINED:
+        return ()
+    answers = {
+        tuple(sorted(message.value for message in some)): some
+        for size in range(1, len(messages))
+        for some in combinations(messages, size)
+        if sum(message.value for message in some) == lacking_cents
+    }
+    return next(iter(answers.values())) if len(answers) == 1 else ()
+
+
+def _was_taken(message: Message) -> bool:
+    """Also when the process ended before it could mark it as sent."""
+    return message.state is MessageState.SENT or (message.state is MessageState.WAITING and message.attempts > 0)
+
+
+def _read(heard: ErrorReport, body: bytes) -> ErrorReport:
+    data: dict[str, Any] = json.loads(body)["data"]
+    refusals = (
+        Refusal(
+            str(each["code"]),
+            int(each["error_count"]),
+            tuple(
+                (str(sample["request"]["identifier"]), str(sample.get("error_message") or ""))
+                for sample in each.get("sample_errors") or ()
+            ),
+        )
+        for each in data["reason"]["error_types"]
+    )
+    return replace(
+        heard,
+        refusals=tuple(refusals),
+        start_ms=iso_ms(data["validation_start"]),
+        end_ms=iso_ms(data["validation_end"]),
+    )
+
+
+class ErrorReportFeed:
+    """`/v2/core/events`: reports that no webhook brought. An `EventFeed`."""
+
+    def __init__(self, stripe: StripeAccess) -> None:
+        self._stripe = stripe
+
+    def kinds(self) -> Sequence[str]:
+        return METER_REPORTS
+
+    def listed(self, since_ms: int) -> Iterator[ListedEvent]:
+        try:
+            for event in self._stripe.gateway().list_thin_events(since_ms, self.kinds()):
+                yield ListedEvent(event.id, event.type, event.created_ms)
+        except OperatorError as error:
+            # A key or an account without v2 events must not keep the others from being fetched.
+            if error.code not in ("stripe.permission", "stripe.not_found", "stripe.refused"):
+                raise
+
+    def retrieve(self, event_id: str) -> StripeEvent:
+        return self._stripe.gateway().retrieve_thin_event(event_id)
