@@ -166,14 +166,21 @@ class Launcher:
         return sandbox, base
 
     @contextmanager
-    def _ledger_of(self, core: Core, environment: Environment) -> Iterator[LedgerBelongs]:
-        """What is known of an environment's Stripe account, also when another one is open."""
+    def _ledger_of(self, core: Core, environment: Environment, make: bool) -> Iterator[LedgerBelongs]:
+        """What is known of an environment's Stripe account, also when another one is open.
+
+        Args:
+            make: Make or upgrade its ledger if need be; who only looks does not.
+        """
         if environment is core.environment:
             yield core.account
             return
-        database = Database(database_url(self._settings, self._data_dir, environment), now_ms)
-        database.open(self._data_dir / "backups")
+        database = Database(database_url(self._settings, self._data_dir, environment, make=make), now_ms)
         try:
+            if make:
+                database.open(self._data_dir / "backups")
+            else:
+                database.open_existing()
             yield LedgerBelongs(database, environment, now_ms)
         finally:
             database.close()
@@ -231,7 +238,7 @@ class Launcher:
             keys=StripeKeys(
                 self._credentials,
                 StripeDoor(self._stripe_at.get),
-                lambda asked: self._ledger_of(core, asked),
+                lambda asked, make: self._ledger_of(core, asked, make),
                 now_ms,
             ),
             server=server,

@@ -66,14 +66,14 @@ class StripeKeys:
     """Every call may block.
 
     Args:
-        ledger_of: Opens what is known of an environment's Stripe account.
+        ledger_of: Opens what is known of an environment's Stripe account; makes its ledger if need be, when asked to.
     """
 
     def __init__(
         self,
         credentials: Credentials,
         door: StripeDoor,
-        ledger_of: Callable[[Environment], AbstractContextManager[LedgerBelongs]],
+        ledger_of: Callable[[Environment, bool], AbstractContextManager[LedgerBelongs]],
         now_ms: Callable[[], int],
     ) -> None:
         self._credentials, self._door = credentials, door
@@ -85,10 +85,10 @@ class StripeKeys:
         if key is None:
             return None
         try:
-            with self._ledger_of(environment) as ledger:
+            with self._ledger_of(environment, False) as ledger:
                 return KeyFacts(is_restricted(key), ledger.account(), ledger.proven_ms(fingerprint(key)))
         except OperatorError:
-            # The other environment's ledger can't be opened now: its secrets can be looked after all the same.
+            # The other environment has no ledger yet, or one that can't be opened: its secrets are shown all the same.
             return KeyFacts(is_restricted(key), None, None)
 
     def prove(self, environment: Environment, entered: str) -> ProvenKey:
@@ -128,7 +128,7 @@ class StripeKeys:
         Raises:
             OperatorError: `key.other_account`, `key.account_change`; nothing is stored then.
         """
-        with self._ledger_of(new.environment) as ledger:
+        with self._ledger_of(new.environment, True) as ledger:
             if new.account is not None:
                 ledger.accept(new.account, new.fingerprint, operator, change=change)
             summary = self._credentials.replace(new.environment, SECRET_KEY_NAME, new.key, keep_ms)
@@ -145,7 +145,7 @@ class StripeKeys:
         """
         old = self._credentials.summary(environment, WEBHOOK_SECRET_NAME)
         summary = self._credentials.replace(environment, WEBHOOK_SECRET_NAME, entered, keep_ms)
-        with self._ledger_of(environment) as ledger:
+        with self._ledger_of(environment, True) as ledger:
             same = old is not None and old.fingerprint == summary.fingerprint
             self._record(ledger, operator, environment, WEBHOOK_SECRET_NAME, None if same else old, summary, None)
         return summary
@@ -158,7 +158,7 @@ class StripeKeys:
         """
         key = require_secret(self._credentials.stripe_secret_key(environment), "secret key", environment)
         account = self._door.account(environment, key)
-        with self._ledger_of(environment) as ledger:
+        with self._ledger_of(environment, True) as ledger:
             ledger.accept(account, fingerprint(key), operator)
         return account, self._reach(environment, key)
 
@@ -191,7 +191,7 @@ class StripeKeys:
         old = self._credentials.summary(environment, PREVIOUS_OF[name])
         self._credentials.drop(environment, PREVIOUS_OF[name])
         if old is not None:
-            with self._ledger_of(environment) as ledger:
+            with self._ledger_of(environment, True) as ledger:
                 action = f"removed the replaced {environment.word} {WORDS[name]}"
                 ledger.record(operator, action, before=str(old), reason=reason)
 
@@ -203,7 +203,7 @@ class StripeKeys:
         """
         known = [self._credentials.summary(environment, name) for name in ALL_NAMES]
         self._credentials.forget(environment)
-        with self._ledger_of(environment) as ledger:
+        with self._ledger_of(environment, True) as ledger:
             before = ", ".join(str(each) for each in known if each is not None)
             ledger.record(operator, f"removed {environment.word} credentials", before=before)
 

@@ -36,7 +36,7 @@ class Desk:
     @property
     def keys(self) -> StripeKeys:
         @contextmanager
-        def ledger(environment: Environment) -> Iterator[LedgerBelongs]:
+        def ledger(environment: Environment, _make: bool) -> Iterator[LedgerBelongs]:
             yield LedgerBelongs(self.database, environment, lambda: NOW)
 
         return StripeKeys(self.credentials, StripeDoor(lambda _environment: self.address), ledger, lambda: NOW)
