@@ -225,6 +225,7 @@ class Launcher:
             reconciliation=core.reconciliation,
             repairs=core.repairs,
             meter=core.meter,
+            meter_repair=core.meter_repair,
             outbox=core.outbox,
             corrections=core.corrections,
             imports=core.imports,

@@ -23,6 +23,7 @@ from bioql_console.services.event_intake import InboxWriter
 from bioql_console.services.key_proof import LedgerBelongs
 from bioql_console.services.legacy.legacy_import import LegacyImport
 from bioql_console.services.listener import ListenerStatus
+from bioql_console.services.meter_repair import MeterRepair
 from bioql_console.services.meter_setup import MeterSetup
 from bioql_console.services.missed_events import MissedEvents
 from bioql_console.services.odd_payments import OddPayments
@@ -131,6 +132,9 @@ class Core:
         self.outbox = OutboxSender(store, stripe, changes, now_ms, settings.payment_terms_days, lag_ms, meter=counter)
         self.error_reports = ErrorReports(store, stripe, counter, changes, now_ms, lag_ms)
         self.corrections = UsageCorrections(store, changes, now_ms)
+        self.meter_repair = MeterRepair(
+            stripe, store, changes, threshold, hold=self.outbox.hold_usage, go_on=self.outbox.go_on_with_usage
+        )
         feeds = (SnapshotFeed(stripe), ErrorReportFeed(stripe))
         self.missed_events = MissedEvents(store, stripe, changes, now_ms, self._wake_applier, feeds=feeds)
         self.odd_payments = OddPayments(store, stripe, changes, now_ms, self._wake_applier)

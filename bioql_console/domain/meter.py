@@ -1,6 +1,9 @@
 """The Billing Meter and the metered price: what we expect, what Stripe has, and what a difference means."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bioql_console.domain.money import USD
 
 EVENT_NAME = "quantum_shot"
 METER_NAME = "BioQL Quantum Shots Usage"
@@ -13,7 +16,7 @@ VALUE_KEY = "value"
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """A billing meter as Stripe has it."""
+    """A billing meter as Stripe has it. `archived_ms`: since when it counts nothing, where that is known."""
 
     id: str
     display_name: str
@@ -22,11 +25,23 @@ class Meter:
     customer_key: str
     value_key: str
     active: bool
+    archived_ms: int | None = None
+
+    @property
+    def counts_right(self) -> bool:
+        """Whether what can never be changed is as it must be: event name, aggregation, keys."""
+        counted = (self.event_name, self.aggregation, self.customer_key, self.value_key)
+        return counted == (EVENT_NAME, "sum", CUSTOMER_KEY, VALUE_KEY)
 
 
 @dataclass(frozen=True, slots=True)
 class MeteredPrice:
-    """A price as Stripe has it. `unit_amount` is in cents, kept as text because Stripe allows fractions."""
+    """A price as Stripe has it.
+
+    Args:
+        unit_amount: Cents, kept as text because Stripe allows fractions.
+        replaces: Id of the price in whose place this console made it; empty for the first one.
+    """
 
     id: str
     product_name: str
@@ -36,6 +51,14 @@ class MeteredPrice:
     usage_type: str
     meter_id: str
     active: bool
+    product_id: str = ""
+    product_active: bool = True
+    replaces: str = ""
+
+    def charges_right(self, meter_id: str) -> bool:
+        """Whether what can never be changed is as it must be: currency, amount, usage type, meter."""
+        charged = (self.currency, self.unit_amount, self.usage_type, self.meter_id)
+        return charged == (USD, str(UNIT_AMOUNT_CENTS), "metered", meter_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +96,7 @@ def check_meter(meter: Meter | None) -> list[Check]:
         _check("Aggregation", "sum", meter.aggregation, "Stripe would not add up the charges, so its total is wrong."),
         _check("Customer key", CUSTOMER_KEY, meter.customer_key, "Stripe can't tell whose usage it is and refuses it."),
         _check("Value key", VALUE_KEY, meter.value_key, "Stripe finds no value in our usage and refuses it."),
-        _check(
-            "State", "active", "active" if meter.active else "archived", "Stripe refuses usage for an archived meter."
-        ),
+        _check("State", "active", "active" if meter.active else "archived", _archived(meter)),
         _check("Display name", METER_NAME, meter.display_name, "Only the name in Stripe's dashboard differs."),
     ]
 
@@ -93,7 +114,7 @@ def check_price(price: MeteredPrice | None, meter: Meter | None) -> list[Check]:
         ]
     meter_id = meter.id if meter else "no meter"
     return [
-        _check("Currency", "usd", price.currency, "Customers would be charged in another currency."),
+        _check("Currency", USD, price.currency, "Customers would be charged in another currency."),
         _check(
             "Unit amount",
             f"{UNIT_AMOUNT_CENTS}¢",
@@ -108,8 +129,22 @@ def check_price(price: MeteredPrice | None, meter: Meter | None) -> list[Check]:
             "active" if price.active else "archived",
             "New subscriptions can't use an archived price.",
         ),
-        _check("Product", PRODUCT_NAME, price.product_name, "Invoices name another product."),
+        _product(price),
     ]
+
+
+def _archived(meter: Meter) -> str:
+    if meter.archived_ms is None:
+        return "Usage goes to no meter: Stripe refuses it, and it waits here."
+    since = datetime.fromtimestamp(meter.archived_ms // 1000, UTC)
+    return f"Usage since {since:%d %b %H:%M} UTC goes to no meter: Stripe refuses it, and it waits here."
+
+
+def _product(price: MeteredPrice) -> Check:
+    if price.product_active or price.product_name != PRODUCT_NAME:
+        return _check("Product", PRODUCT_NAME, price.product_name, "Invoices name another product.")
+    archived = f"{price.product_name} (archived)"
+    return _check("Product", PRODUCT_NAME, archived, "New subscriptions can't use an archived product's price.")
 
 
 def _check(what: str, expected: str, actual: str, consequence: str) -> Check:

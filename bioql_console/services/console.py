@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bioql_console.services.external_server import ExternalServer
     from bioql_console.services.legacy.legacy_import import LegacyImport
     from bioql_console.services.listener import ListenerStatus
+    from bioql_console.services.meter_repair import MeterRepair
     from bioql_console.services.meter_setup import MeterSetup
     from bioql_console.services.missed_events import MissedEvents
     from bioql_console.services.odd_payments import OddPayments
@@ -125,6 +126,7 @@ class Console:
     reconciliation: "Reconciliation"
     repairs: "Repairs"
     meter: "MeterSetup"
+    meter_repair: "MeterRepair"
     outbox: "OutboxSender"
     corrections: "UsageCorrections"
     imports: "LegacyImport"

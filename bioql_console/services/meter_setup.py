@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.meter import (
@@ -14,18 +15,32 @@ from bioql_console.domain.meter import (
     check_meter,
     check_price,
 )
+from bioql_console.domain.meter_repair import Step, Stray, check_subscriptions, plan
+from bioql_console.services.meter_survey import MeterSurvey
 from bioql_console.services.ports import Store
 from bioql_console.services.stripe_access import StripeAccess
+
+if TYPE_CHECKING:
+    from bioql_console.services.stripe_gateway import StripeGateway
 
 
 @dataclass(frozen=True, slots=True)
 class MeterReport:
-    """What Stripe has, beside what it should have."""
+    """What Stripe has, beside what it should have.
+
+    Args:
+        steps: What mends the differences.
+        notes: What is there besides and does no harm.
+        strays: Subscriptions of our users by another price.
+    """
 
     meter: Meter | None
     price: MeteredPrice | None
     meter_checks: tuple[Check, ...]
     price_checks: tuple[Check, ...]
+    steps: tuple[Step, ...] = ()
+    notes: tuple[str, ...] = ()
+    strays: tuple[Stray, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -40,12 +55,21 @@ class MeterSetup:
         self._stripe = stripe
         self._store = store
         self._now_ms = now_ms
+        self._survey = MeterSurvey(stripe, store)
 
     def inspect(self) -> MeterReport:
         """Ask Stripe. Raises OperatorError `stripe.*`."""
-        gateway = self._stripe.gateway()
-        meter, price = gateway.find_meter(EVENT_NAME), gateway.find_price(PRICE_LOOKUP_KEY)
-        return MeterReport(meter, price, tuple(check_meter(meter)), tuple(check_price(price, meter)))
+        found = self._survey.look()
+        price_checks = [*check_price(found.price, found.meter), *check_subscriptions(found)]
+        return MeterReport(
+            found.meter,
+            found.price,
+            tuple(check_meter(found.meter)),
+            tuple(price_checks),
+            tuple(plan(found)),
+            found.notes,
+            found.strays,
+        )
 
     def create_missing(self, operator: str) -> MeterReport:
         """Create what is absent, in the order Stripe needs, and look again."""
@@ -53,14 +77,8 @@ class MeterSetup:
         meter = gateway.find_meter(EVENT_NAME)
         made = []
         if meter is None:
-            try:
-                meter = gateway.create_meter()
-                made.append(("created meter", meter.id))
-            except OperatorError as error:
-                # Another console may have been faster; then the meter is there now.
-                meter = gateway.find_meter(EVENT_NAME)
-                if error.code != "stripe.refused" or meter is None:
-                    raise
+            meter = make_meter(gateway)
+            made.append(("created meter", meter.id))
         if gateway.find_price(PRICE_LOOKUP_KEY) is None:
             price = gateway.create_price(meter.id)
             made.append(("created metered price", price.id))
@@ -95,3 +113,14 @@ class MeterSetup:
             work.activity.record(operator, "sent test meter event", identifier, after=customer)
             work.commit()
         return identifier
+
+
+def make_meter(gateway: "StripeGateway") -> Meter:
+    """Our meter, made now or by another console a moment ago."""
+    try:
+        return gateway.create_meter()
+    except OperatorError as error:
+        found = gateway.find_meter(EVENT_NAME)
+        if error.code != "stripe.refused" or found is None or not found.active:
+            raise
+        return found

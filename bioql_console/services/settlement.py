@@ -8,7 +8,7 @@ transaction that posts the money:
 - the rest lowers the customer's Stripe balance, so that the next invoice nets to what is really owed.
 """
 
-from bioql_console.domain.invoices import InvoiceSource, InvoiceState
+from bioql_console.domain.invoices import Invoice, InvoiceSource, InvoiceState
 from bioql_console.domain.money import MICROS_PER_CENT, cents_half_up
 from bioql_console.domain.outbox import MessageKind
 from bioql_console.domain.users import User
@@ -117,19 +117,36 @@ def uninvoiced_cents(work: Work, user: User) -> int:
     return work.ledger.balance(user.id).owed_micros // MICROS_PER_CENT - coming
 
 
-def begin_subscription(work: Work, user: User, subscription: str, at_ms: int) -> None:
-    """From now on Stripe invoices the user's usage: bring the Stripe balance to what is owed and on no invoice.
+def begin_subscription(work: Work, user: User, subscription: str, started_ms: int) -> None:
+    """From now on Stripe invoices the user's usage: bring the Stripe balance to what is owed and asked for by nothing.
 
     Until now payments by link went to that balance with nothing to lower, and usage was metered that nobody invoices.
+
+    Args:
+        started_ms: What was used since then the subscription bills by itself.
     """
     invoices = work.invoices.of_user(user.id, *InvoiceState)
-    used = sum(each.total_cents - each.due_cents for each in invoices if each.source is InvoiceSource.CONSOLE)
+    # A draft takes from the balance when it is finalized, not before; a void invoice gave back what it took.
+    untaken = (InvoiceState.DRAFT, InvoiceState.VOID)
+    used = sum(each.total_cents - each.due_cents for each in invoices if each.state not in untaken)
     credit_cents = work.outbox.total(user.id, MessageKind.BALANCE_CREDIT) - used
-    asked_cents = sum(each.remaining_cents for each in invoices if each.state is InvoiceState.OPEN)
+    coming_cents = work.checkouts.processing_cents(user.id)
+    coming_cents += work.outbox.total(user.id, MessageKind.METER_EVENT, since_ms=started_ms // 1000 * 1000)
+    coming_cents += sum(_asked_cents(each) for each in invoices)
     balance = work.ledger.balance(user.id)
     owed_cents = (balance.owed_micros - balance.available_credit_micros) // MICROS_PER_CENT
-    change = asked_cents - owed_cents - credit_cents
-    queue_balance(work, user, f"begin-{subscription}", change, at_ms, "Owed when the subscription began")
+    change = coming_cents - owed_cents - credit_cents
+    queue_balance(work, user, f"begin-{subscription}", change, started_ms, "Owed when the subscription began")
+
+
+def _asked_cents(invoice: Invoice) -> int:
+    """What an invoice collects of the user's debt by itself, or leaves to links alone."""
+    if invoice.source is InvoiceSource.MANUAL:
+        # Paying it gives back the credit that it used, as it collects besides the usage.
+        return invoice.due_cents - invoice.total_cents if invoice.state is InvoiceState.OPEN else 0
+    if invoice.state is InvoiceState.DRAFT:
+        return invoice.total_cents - invoice.settled_cents
+    return invoice.replaceable_cents
 
 
 def _queue(work: Work, user: User, kind: MessageKind, key: str, cents: int, at_ms: int, extra: dict[str, str]) -> None:

@@ -16,7 +16,7 @@ from bioql_console.services.stripe_checkout import CheckoutCalls
 from bioql_console.services.stripe_customers import CustomerCalls
 from bioql_console.services.stripe_errors import Failure, not_understood, wrong_mode
 from bioql_console.services.stripe_invoices import InvoiceCalls
-from bioql_console.services.stripe_meter import MeterCalls
+from bioql_console.services.stripe_meter_repair import MeterRepairCalls
 from bioql_console.services.stripe_refunds import RefundCalls
 from bioql_console.services.stripe_thin_events import ThinEventCalls
 from bioql_console.services.stripe_transport import (
@@ -68,7 +68,9 @@ class _Door(stripe.HTTPClient):
         self._traffic.close()
 
 
-class StripeGateway(CustomerCalls, CheckoutCalls, MeterCalls, InvoiceCalls, RefundCalls, ThinEventCalls, BulkCalls):
+class StripeGateway(
+    CustomerCalls, CheckoutCalls, MeterRepairCalls, InvoiceCalls, RefundCalls, ThinEventCalls, BulkCalls
+):
     """Blocking calls, safe from several threads. All raise OperatorError `stripe.*` or `live.locked`.
 
     Args:

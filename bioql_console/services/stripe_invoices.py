@@ -38,7 +38,8 @@ class InvoiceCalls(StripeCalls):
 
     def _subscription(self, found: Content) -> MeteredSubscription:
         by = Threshold.STRIPE if found.get("billing_thresholds") else Threshold.CONSOLE
-        return MeteredSubscription(self.id(found), by)
+        started_ms = self.read(lambda content: int(content["created"]), found) * 1000
+        return MeteredSubscription(self.id(found), by, started_ms)
 
     def invoice_usage_now(self, subscription: str, idempotency_key: str) -> None:
         """End the billing period: Stripe invoices and collects what was used so far."""

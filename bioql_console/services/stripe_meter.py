@@ -1,6 +1,8 @@
 """The Billing Meter, its price, and usage at Stripe."""
 
+from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 from bioql_console.domain import meter as expected
 from bioql_console.domain.errors import OperatorError
@@ -8,18 +10,25 @@ from bioql_console.domain.meter import Meter, MeteredPrice
 from bioql_console.domain.money import USD
 from bioql_console.services import stripe_types
 from bioql_console.services.stripe_calls import PAGE, StripeCalls
+from bioql_console.services.stripe_errors import not_understood
 from bioql_console.services.stripe_types import Content
 
 MINUTE_S = 60
+MOST_REPEATS = 5
 
 
 class MeterCalls(StripeCalls):
     """Part of `StripeGateway`."""
 
+    def meters_like(self, event_name: str, display_name: str) -> list[Meter]:
+        """The meters with this event name or this display name, newest first."""
+        found = self.ask_all(self.v1.billing.meters.list, {"limit": PAGE})
+        meters = (self.read(stripe_types.meter, one) for one in found)
+        return [each for each in meters if each.event_name == event_name or each.display_name == display_name]
+
     def find_meter(self, event_name: str) -> Meter | None:
         """The meter with this event name, an active one first."""
-        found = self.ask_all(self.v1.billing.meters.list, {"limit": PAGE})
-        meters = [self.read(stripe_types.meter, one) for one in found if one.get("event_name") == event_name]
+        meters = [each for each in self.meters_like(event_name, "") if each.event_name == event_name]
         return min(meters, key=lambda meter: not meter.active, default=None)
 
     def create_meter(self) -> Meter:
@@ -37,8 +46,10 @@ class MeterCalls(StripeCalls):
             ours = (expected.EVENT_NAME, "active")
             return next((one for one in found if (one.get("event_name"), one.get("status")) == ours), None)
 
-        key = f"bioql-meter-{expected.EVENT_NAME}"
-        return self.read(stripe_types.meter, self.once(key, self.v1.billing.meters.create, params, look=look))
+        create, retrieve = self.v1.billing.meters.create, self.v1.billing.meters.retrieve
+        key, fits = f"bioql-meter-{expected.EVENT_NAME}", {"status": "active"}
+        made = self._made(key, create, retrieve, params, look=look, fits=fits)
+        return self.read(stripe_types.meter, made)
 
     def find_price(self, lookup_key: str) -> MeteredPrice | None:
         """The price with this lookup key; Stripe lets only one have it."""
@@ -50,35 +61,73 @@ class MeterCalls(StripeCalls):
         found = self.ask_all(self.v1.products.list, {"active": True, "limit": PAGE})
         return next((self.id(one) for one in found if one.get("name") == name), None)
 
-    def create_price(self, meter_id: str) -> MeteredPrice:
-        """The metered price of one cent a unit; its product is made when there is none of that name."""
+    def create_price(self, meter_id: str, replaces: str = "") -> MeteredPrice:
+        """The metered price of one cent a unit; its product is made when there is none of that name.
+
+        Args:
+            replaces: Id of the price whose lookup key it takes over.
+        """
         product = self.find_product(expected.PRODUCT_NAME)
         if product is None:
-            named, key = {"name": expected.PRODUCT_NAME}, f"bioql-product-{expected.EVENT_NAME}"
-            product = self.id(self.once(key, self.v1.products.create, named, look=self._product))
-        params = {
+            product = self._make_product()
+        params: dict[str, object] = {
             "currency": USD,
             "unit_amount": expected.UNIT_AMOUNT_CENTS,
             "lookup_key": expected.PRICE_LOOKUP_KEY,
             "recurring": {"interval": "month", "usage_type": "metered", "meter": meter_id},
             "product": product,
         }
+        key = f"bioql-price-{expected.PRICE_LOOKUP_KEY}-{meter_id}-{product}"
+        if replaces:
+            params |= {"transfer_lookup_key": True, "metadata": {stripe_types.REPLACES: replaces}}
+            key += f"-after-{replaces}"
 
         def look() -> Content | None:
             found = self.ask_all(self.v1.prices.list, {"lookup_keys": [expected.PRICE_LOOKUP_KEY], "limit": 1})
-            return next((one for one in found if stripe_types.id_of(one.get("product")) == product), None)
+            return next((one for one in found if one.get("id") != replaces and _product_of(one) == product), None)
 
-        key = f"bioql-price-{expected.PRICE_LOOKUP_KEY}-{meter_id}-{product}"
-        return self._price(self.once(key, self.v1.prices.create, params, look=look))
+        fits = {"lookup_key": expected.PRICE_LOOKUP_KEY, "active": True}
+        create, retrieve = self.v1.prices.create, self.v1.prices.retrieve
+        return self._price(self._made(key, create, retrieve, params, look=look, fits=fits))
+
+    def _make_product(self) -> str:
+        create, retrieve = self.v1.products.create, self.v1.products.retrieve
+        key, named = f"bioql-product-{expected.EVENT_NAME}", {"name": expected.PRODUCT_NAME}
+        fits = named | {"active": True}
+        return self.id(self._made(key, create, retrieve, named, look=self._product, fits=fits))
 
     def _product(self) -> Content | None:
         found = self.find_product(expected.PRODUCT_NAME)
         return None if found is None else {"id": found}
 
+    def _made(
+        self,
+        key: str,
+        create: Callable[..., Any],
+        retrieve: Callable[..., Any],
+        params: Content,
+        *,
+        look: Callable[[], Content | None],
+        fits: Content,
+    ) -> Content:
+        """What was made just now, or for the same key before and is still as it `fits`.
+
+        Stripe repeats its old answer to a key, even when what it tells of was changed since. The next key follows
+        from that answer, so two consoles ask with the same one.
+        """
+        key_now = key
+        for _ in range(MOST_REPEATS):
+            made = self.id(self.once(key_now, create, params, look=look))
+            now = self.ask(retrieve, made)
+            if all(now.get(name) == value for name, value in fits.items()):
+                return now
+            key_now = f"{key}-not-{made}"
+        raise not_understood()
+
     def _price(self, found: Content) -> MeteredPrice:
-        product = stripe_types.id_of(found.get("product"))
-        name = self.ask(self.v1.products.retrieve, product).get("name") if product else ""
-        return self.read(lambda content: stripe_types.price(content, str(name or "")), found)
+        product = _product_of(found)
+        belongs_to = self.ask(self.v1.products.retrieve, product) if product else {}
+        return self.read(lambda content: stripe_types.price(content, belongs_to), found)
 
     def send_meter_event(
         self,
@@ -140,6 +189,10 @@ def _about_the_meter(error: OperatorError) -> OperatorError | None:
             code="meter.none",
         )
     return None
+
+
+def _product_of(price: Content) -> str:
+    return stripe_types.id_of(price.get("product"))
 
 
 def _counted(found: Content) -> Decimal:

@@ -12,6 +12,8 @@ from bioql_console.domain.invoices import Threshold
 from bioql_console.domain.meter import Meter, MeteredPrice
 
 Content = dict[str, Any]
+# Metadata of a price that this console made in the place of another one.
+REPLACES = "bioql_replaces"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +65,12 @@ class MeteredSubscription:
 
     Args:
         threshold_by: Who makes an invoice when the threshold is reached.
+        started_ms: What was used since then it bills.
     """
 
     id: str
     threshold_by: Threshold
+    started_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,23 +121,32 @@ def meter(found: Content) -> Meter:
         customer_key=_part(found, "customer_mapping").get("event_payload_key") or "",
         value_key=_part(found, "value_settings").get("event_payload_key") or "",
         active=found.get("status") == "active",
+        archived_ms=_ms(_part(found, "status_transitions").get("deactivated_at")),
     )
 
 
-def price(found: Content, product_name: str) -> MeteredPrice:
+def price(found: Content, product: Content) -> MeteredPrice:
+    """A price, and the product it belongs to."""
     recurring = _part(found, "recurring")
     # The decimal form is the exact one: prices below a cent have no whole unit_amount.
     unit = found.get("unit_amount_decimal")
     return MeteredPrice(
         id=found["id"],
-        product_name=product_name,
+        product_name=product.get("name") or "",
         lookup_key=found.get("lookup_key") or "",
         currency=found.get("currency") or "",
         unit_amount=_plain(found.get("unit_amount") if unit is None else unit),
         usage_type=recurring.get("usage_type") or "",
         meter_id=recurring.get("meter") or "",
         active=bool(found.get("active")),
+        product_id=id_of(found.get("product")),
+        product_active=product.get("active") is not False,
+        replaces=str(_part(found, "metadata").get(REPLACES) or ""),
     )
+
+
+def _ms(seconds: Any) -> int | None:
+    return seconds * 1000 if type(seconds) is int else None
 
 
 def id_of(found: Any) -> str:

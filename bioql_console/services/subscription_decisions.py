@@ -5,7 +5,7 @@ from typing import Any
 from bioql_console.domain.invoices import Threshold
 from bioql_console.domain.users import User
 from bioql_console.domain.webhooks import EventState, Outcome, ReceivedEvent
-from bioql_console.services.event_content import Decision, applied, part_of, text_of
+from bioql_console.services.event_content import Decision, applied, cents_of, part_of, text_of
 from bioql_console.services.ports import Work
 from bioql_console.services.settlement import begin_subscription
 
@@ -29,12 +29,16 @@ def _subscription(event: ReceivedEvent, content: dict[str, Any], work: Work) -> 
     if user.stripe_subscription_id is None and work.inbox.heard(END, subscription):
         return Outcome(EventState.IGNORED, "It has ended since.", subscription, user.id)
     if user.stripe_subscription_id is None:
-        begin_subscription(work, user, subscription, event.created_ms)
+        begin_subscription(work, user, subscription, _started_ms(event, content))
         work.users.set_customer(user.id, user.stripe_customer_id or "", subscription)
     by = Threshold.STRIPE if content.get("billing_thresholds") else Threshold.CONSOLE
     if user.threshold_by is not by:
         work.users.set_threshold(user.id, by)
     return applied("Stripe invoices this user's usage.", subscription, user.id)
+
+
+def _started_ms(event: ReceivedEvent, content: dict[str, Any]) -> int:
+    return cents_of(content, "created") * 1000 or event.created_ms
 
 
 def _meters_usage(content: dict[str, Any]) -> bool:

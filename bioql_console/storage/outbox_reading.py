@@ -74,11 +74,12 @@ class OutboxReader:
         rows = self._connection.execute(select(outbox).where(outbox.c.user_id == user_id, WAITS).order_by(outbox.c.id))
         return [message_of(row) for row in rows]
 
-    def total(self, user_id: int, kind: MessageKind) -> int:
-        """Sum of the values of a user's messages of a kind, sent or waiting."""
+    def total(self, user_id: int, kind: MessageKind, since_ms: int = 0) -> int:
+        """Sum of the values of a user's messages of a kind, sent or waiting, about what happened from a time on."""
         found = select(func.coalesce(func.sum(outbox.c.value), 0)).where(
             outbox.c.user_id == user_id,
             outbox.c.kind == kind.value,
+            outbox.c.occurred_ms >= since_ms,
             outbox.c.state.in_((MessageState.WAITING.value, MessageState.SENT.value)),
         )
         return int(self._connection.execute(found).scalar_one())

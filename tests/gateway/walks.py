@@ -165,6 +165,30 @@ def meter_and_price(lab: Lab) -> None:
     assert lab.call("find_product", PRODUCT_NAME)
 
 
+def repairs(lab: Lab) -> None:
+    meter, price = metered(lab)
+    assert [each.id for each in lab.call("meters_like", EVENT_NAME, "Shots")] == [meter]
+    assert [each.id for each in lab.call("metered_prices", meter)] == [price]
+    lab.call("rename_meter", meter, "Shots & more")
+    for method in ("deactivate_meter", "deactivate_meter", "reactivate_meter", "reactivate_meter"):
+        lab.call(method, meter)  # the second time it is so already
+    newer = lab.call("create_price", meter, price)
+    assert (newer.replaces, lab.call("find_price", PRICE_LOOKUP_KEY).id) == (price, newer.id)
+    lab.call("set_price_active", price, active=False)
+    assert not lab.call("price", price).active
+    lab.call("take_lookup_key", price)
+    lab.call("change_product", newer.product_id, name="Quantum")
+    lab.call("change_product", newer.product_id, active=False)
+    customer = person(lab)
+    subscription = lab.call("subscribe", customer, newer.id, 300_000, "sub-ada").id
+    assert list(lab.call("subscriptions_to", newer.id)) == [(customer, subscription)]
+    for _ in range(2):
+        lab.call("end_subscription", subscription)
+    assert lab.call("drafts_of", customer) == []
+    lab.call("deactivate_meter", meter)
+    assert lab.call("create_meter").id != meter
+
+
 def usage(lab: Lab) -> None:
     customer, (meter, _) = person(lab), metered(lab)
     now = lab.now_ms()
@@ -209,5 +233,5 @@ def looking(lab: Lab) -> None:
 
 WALKS: tuple[Callable[[Lab], None], ...] = (
     *(customers, refused_cards, credit, subscriptions, pages, refunds, disputes, invoices),
-    *(meter_and_price, usage, account_and_events, looking),
+    *(meter_and_price, repairs, usage, account_and_events, looking),
 )

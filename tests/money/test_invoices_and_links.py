@@ -33,7 +33,7 @@ def pays_by_link(world: World, user: User, dollars: float | None = None) -> None
 
 
 def month_is_invoiced(world: World, user: User) -> None:
-    (subscription,) = world.objects("subscription", customer=user.stripe_customer_id)
+    (subscription,) = world.objects("subscription", customer=user.stripe_customer_id, status="active")
     world.drain()
     world.advance(subscription["items"]["data"][0]["current_period_end"] - world.now_ms() // 1000)
     world.drain()

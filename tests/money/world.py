@@ -27,6 +27,7 @@ from bioql_console.services.checkout_links import CheckoutLinks
 from bioql_console.services.error_reports import ErrorReports
 from bioql_console.services.event_applier import EventApplier
 from bioql_console.services.event_intake import parse
+from bioql_console.services.meter_repair import MeterRepair
 from bioql_console.services.meter_setup import MeterSetup
 from bioql_console.services.outbox_sender import OutboxSender
 from bioql_console.services.registration import Registration
@@ -111,6 +112,14 @@ class World:
         self.outbox = OutboxSender(*make, meter=counter, width=1)
         self.reports = ErrorReports(self.database, self.stripe, counter, changes, self.now_ms)
         self.corrections = UsageCorrections(self.database, changes, self.now_ms)
+        self.meter_repair = MeterRepair(
+            self.stripe,
+            self.database,
+            changes,
+            THRESHOLD_CENTS,
+            hold=self.outbox.hold_usage,
+            go_on=self.outbox.go_on_with_usage,
+        )
         self.applier = EventApplier(self.database, Environment.SANDBOX, changes, self.now_ms)
         self.seen = 0
         meter.create_missing("tests")
@@ -210,15 +219,23 @@ class World:
         """What Stripe would collect of a user in time: metered usage and invoices, less credit."""
         customer = self.sandbox._store.get("customer", user.stripe_customer_id or "")
         assert customer is not None
-        metered = self.sandbox._store.db.execute(
-            "SELECT coalesce(sum(CAST(value AS INTEGER)), 0) FROM meter_events"
-            " WHERE customer = ? AND invoice IS NULL AND cancelled = 0",
-            (user.stripe_customer_id,),
-        ).fetchone()[0]
+        metered = sum(
+            self.unbilled_cents(each["items"]["data"][0], customer["id"])
+            for each in self.objects("subscription", customer=customer["id"], status="active")
+        )
         invoices = self.objects("invoice", customer=user.stripe_customer_id)
         drafts = sum(each["total"] for each in invoices if each["status"] == "draft")
         asked = sum(each["amount_remaining"] for each in invoices if each["status"] == "open")
-        return int(metered) + int(drafts) + int(asked) + int(customer["balance"])
+        return metered + int(drafts) + int(asked) + int(customer["balance"])
+
+    def unbilled_cents(self, item: Any, customer: str) -> int:
+        """What a subscription's item bills and no invoice took; what was used before it began it never bills."""
+        (units,) = self.sandbox._store.db.execute(
+            "SELECT coalesce(sum(CAST(value AS INTEGER)), 0) FROM meter_events"
+            " WHERE customer = ? AND meter = ? AND at >= ? AND invoice IS NULL AND cancelled = 0",
+            (customer, item["price"]["recurring"]["meter"], item["created"]),
+        ).fetchone()
+        return int(units) * int(item["price"]["unit_amount"])
 
     def left_to_links_cents(self, user_id: int) -> int:
         """What is owed but no invoice's business: on void invoices, or on its way from a bank."""

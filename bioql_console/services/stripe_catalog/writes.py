@@ -3,6 +3,7 @@
 from bioql_console.services.stripe_catalog.call import NEW_EACH_TIME, NO_KEY, Resource, StripeCall, write
 
 OUTBOX = "The message waits in the outbox and is sent again, each time later; refused for good, it is shown with why."
+REPAIR = "The repair stops, says what is done and what is left; repair again, and it goes on."
 
 WRITES: tuple[StripeCall, ...] = (
     # --- customers
@@ -175,7 +176,7 @@ WRITES: tuple[StripeCall, ...] = (
         "/v1/billing/meters",
         "create_meter",
         purpose="Makes the meter that counts usage.",
-        key="the event name",
+        key="the event name; with the meter that an earlier answer told of and that is archived since",
         repeat="The meter is looked for first; Stripe lets one active meter have an event name.",
         failure="There is no meter yet, so nobody can be registered with a card; try again.",
     ),
@@ -185,7 +186,7 @@ WRITES: tuple[StripeCall, ...] = (
         "/v1/products",
         "create_price",
         purpose="Makes the product that the price belongs to.",
-        key="the event name",
+        key="the event name; with the product that an earlier answer told of and that was changed since",
         repeat="The product is looked for first, by its name.",
         failure="There is no price yet, so nobody can be registered with a card; try again.",
     ),
@@ -195,9 +196,71 @@ WRITES: tuple[StripeCall, ...] = (
         "/v1/prices",
         "create_price",
         purpose="Makes the metered price of one cent a unit.",
-        key="the lookup key, the meter and the product",
+        key="the lookup key, the meter and the product; with the price that it replaces",
         repeat="The price is looked for first; Stripe lets one price have a lookup key.",
         failure="There is no price yet, so nobody can be registered with a card; try again.",
+    ),
+    # --- repairing meter and price
+    write(
+        Resource.METERS,
+        "POST",
+        "/v1/billing/meters/{id}",
+        "rename_meter",
+        purpose="Gives the meter its display name.",
+        key=NEW_EACH_TIME,
+        repeat="The same name again changes nothing.",
+        failure=REPAIR,
+    ),
+    write(
+        Resource.METERS,
+        "POST",
+        "/v1/billing/meters/{id}/deactivate",
+        "deactivate_meter",
+        purpose="Archives a meter that counts wrongly, so that its event name is free.",
+        key=NEW_EACH_TIME,
+        repeat="Stripe refuses to do it again, and the meter's state is read.",
+        failure=REPAIR,
+    ),
+    write(
+        Resource.METERS,
+        "POST",
+        "/v1/billing/meters/{id}/reactivate",
+        "reactivate_meter",
+        purpose="Takes a meter's archiving back.",
+        key=NEW_EACH_TIME,
+        repeat="Stripe refuses to do it again, and the meter's state is read.",
+        failure=REPAIR,
+    ),
+    write(
+        Resource.PRODUCTS,
+        "POST",
+        "/v1/products/{id}",
+        "change_product",
+        purpose="Gives the product its name, or takes its archiving back.",
+        key=NEW_EACH_TIME,
+        repeat="The same again changes nothing.",
+        failure=REPAIR,
+    ),
+    write(
+        Resource.PRICES,
+        "POST",
+        "/v1/prices/{price}",
+        "take_lookup_key",
+        "set_price_active",
+        purpose="Lets a price be found by our lookup key; archives one, or takes that back.",
+        key=NEW_EACH_TIME,
+        repeat="The same again changes nothing.",
+        failure=REPAIR,
+    ),
+    write(
+        Resource.SUBSCRIPTIONS,
+        "DELETE",
+        "/v1/subscriptions/{subscription_exposed_id}",
+        "end_subscription",
+        purpose="Ends a subscription whose customer has one to the right price by then.",
+        key=f"{NO_KEY}DELETE",
+        repeat="What has ended can't end again; Stripe says that there is none.",
+        failure=REPAIR,
     ),
     # --- usage
     write(
