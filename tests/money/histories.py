@@ -10,6 +10,7 @@ from bioql_console.domain.checkout import AmountRefused
 from bioql_console.domain.errors import OperatorError
 from bioql_console.services.checkout_links import CheckoutLinks
 from tests.money.consoles import Console, lose_answer
+from tests.money.drifts import DRIFTS
 from tests.money.money_goes_back import MoneyGoesBack
 from tests.money.world import BACK, DAY, HOUR, World
 
@@ -29,7 +30,7 @@ STEPS = st.lists(
                 *("asks for a link", "pays the old link", "uses much", "failed run", "adjusted", "refunded"),
                 *("refunded", "disputed", "new card", "voided", "written off", "paid by hand", "arrives"),
                 *("refund fails", "bank asks", "bank goes on", "bank goes on", "two consoles press", "answer is lost"),
-                *("stripe is asked", "page is left open"),
+                *("stripe is asked", "page is left open", "meter is repaired"),
             )
         ),
         st.integers(0, 2**16),
@@ -182,6 +183,18 @@ class Life(MoneyGoesBack):
             if error.code not in ("checkout.paying", "checkout.busy", "stripe.unreachable"):
                 raise
 
+    def _meter_is_repaired(self, number: int) -> None:
+        """Somebody changed meter or price at Stripe; some usage came since, and then it is mended."""
+        self._arrives(0)
+        drifts = [plant for plant, _ in DRIFTS.values()]
+        drifts[number % len(drifts)](self.world)
+        self._run(number % 50 + 1)
+        while (problem := self.world.meter_repair.repair("ana").problem) is not None:
+            assert problem.code == "meter.draft", problem
+            self.world.advance(HOUR)
+            self._arrives(0)
+            self.account.look(self.world)
+
     def _stripe_is_asked(self, _number: int) -> None:
         self.world.links.recover()
 
@@ -214,7 +227,8 @@ class Life(MoneyGoesBack):
     def _month_ends(self, _number: int) -> None:
         self._arrives(0)
         now = self.world.now_ms() // 1000
-        ends = [each["items"]["data"][0]["current_period_end"] for each in self.world.objects("subscription")]
+        running = [each for each in self.world.objects("subscription") if each["status"] != "canceled"]
+        ends = [each["items"]["data"][0]["current_period_end"] for each in running]
         self.world.advance(ends[0] - now if ends else 30 * DAY)
         self._arrives(0)
         self.account.look(self.world)

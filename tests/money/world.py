@@ -221,7 +221,8 @@ class World:
         assert customer is not None
         metered = sum(
             self.unbilled_cents(each["items"]["data"][0], customer["id"])
-            for each in self.objects("subscription", customer=customer["id"], status="active")
+            for each in self.objects("subscription", customer=customer["id"])
+            if each["status"] != "canceled"
         )
         invoices = self.objects("invoice", customer=user.stripe_customer_id)
         drafts = sum(each["total"] for each in invoices if each["status"] == "draft")
