@@ -7,7 +7,6 @@ from functools import partial
 import pytest
 
 from bioql_console.domain.errors import OperatorError
-from bioql_console.services.stripe_gateway import StripeGateway
 from tests.gateway.deeds import DEEDS, WITHIN_A_DAY, Deed
 from tests.gateway.lab import Lab, Sent, noting
 from tests.gateway.thin_walk import thin_events
@@ -16,9 +15,6 @@ from tests.sandbox.conftest import stripes_schema
 from tests.sdk_schema import SdkSchema
 
 __all__ = ["stripes_schema"]
-
-# Where the gateway asks for such events.
-THIN = [thin_events] if hasattr(StripeGateway, "list_thin_events") else []
 
 
 def failing(make: Callable[[Lab], Deed], lab: Lab) -> None:
@@ -34,7 +30,7 @@ def labs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Lab]]:
     """Every walk, each before a sandbox of its own."""
     made = []
     with pytest.MonkeyPatch.context() as patch:
-        for walk in (*WALKS, *THIN, *(partial(failing, make) for make in (*DEEDS, *WITHIN_A_DAY))):
+        for walk in (*WALKS, thin_events, *(partial(failing, make) for make in (*DEEDS, *WITHIN_A_DAY))):
             lab = Lab(tmp_path_factory.mktemp("walk"))
             made.append(lab)
             with noting(lab, patch):

@@ -6,14 +6,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
-from bioql_console.services.stripe_gateway import StripeGateway
 from tests.gateway.lab import Lab, Sent
 from tests.gateway.thin_walk import NO_METER, REPORTED
 from tests.sdk_schema import SdkSchema, fields, object_class
-
-pytestmark = pytest.mark.skipif(
-    not hasattr(StripeGateway, "list_thin_events"), reason="the gateway asks for no events without content"
-)
 
 
 @pytest.fixture(scope="module")
