@@ -57,7 +57,7 @@ class UsageMeter(Protocol):
 
 
 class StripeUsageMeter:
-    """Stripe's Billing Meter, by v1 meter events (decision 8)."""
+    """Stripe's Billing Meter, by v1 meter events (decision 11)."""
 
     def __init__(self, gateway: "Callable[[], StripeGateway]") -> None:
         self._gateway = gateway
