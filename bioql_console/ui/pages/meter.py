@@ -37,8 +37,10 @@ class MeterPage(Page):
         self.test_event = button("Send test event", lambda: self._meter.act(self._meter.send_test_event))
         self.body.addLayout(toolbar(self.state, None, self.test_event, self.look, self.make))
         self.checks = DataTable("Meter and price")
-        self.checks.setFixedHeight(CHECKS_HEIGHT)
-        self.body.addWidget(self.checks)
+        # It gives way to the outbox in a low window, and scrolls.
+        self.checks.setMinimumHeight(CHECKS_HEIGHT // 3)
+        self.checks.setMaximumHeight(CHECKS_HEIGHT)
+        self.body.addWidget(self.checks, 1)
         self.usage = BarChart("Shots per day, all customers")
         usage = Card("Shots per day", "30 days, all customers")
         usage.body.addWidget(self.usage)
@@ -48,7 +50,7 @@ class MeterPage(Page):
         below.setSpacing(12)
         below.addWidget(usage, 1)
         below.addWidget(self.outbox, 3)
-        self.body.addLayout(below, 1)
+        self.body.addLayout(below, 2)
 
     def attach(self, workspace: Workspace) -> None:
         self._workspace = workspace

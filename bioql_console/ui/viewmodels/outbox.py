@@ -56,14 +56,14 @@ def _deadline(at_ms: int | None) -> str:
 
 
 OUTBOX = (
-    Column("Used", lambda message: formats.short_moment(message.occurred_ms), Look.MUTED, width=104),
+    Column("Used", lambda message: formats.short_moment(message.occurred_ms), Look.MUTED, width=124),
     Column("What", lambda message: KINDS[message.kind], width=84),
     Column("Customer", lambda message: message.stripe_customer_id, Look.MONO, width=136, optional=True),
     Column("Amount", lambda message: formats.dollars(message.value * 10_000), Look.NUMBER, width=86),
     Column("State", lambda message: message.state.value, Look.PILL, tone=lambda one: TONES[one.state], width=84),
     Column("Tries", lambda message: formats.count(message.attempts), Look.NUMBER, width=50, optional=True),
-    Column("Send by", lambda message: _deadline(message.send_by_ms), Look.NUMBER, width=104, optional=True),
-    Column("Cancel by", lambda message: _deadline(message.cancel_by_ms), Look.NUMBER, width=104, optional=True),
+    Column("Send by", lambda message: _deadline(message.send_by_ms), Look.NUMBER, width=104),
+    Column("Cancel by", lambda message: _deadline(message.cancel_by_ms), Look.NUMBER, width=104),
     Column("Why not", lambda message: message.error, Look.MUTED, width=0),
 )
 REPORTS = (
