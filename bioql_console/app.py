@@ -246,7 +246,7 @@ class Launcher:
             external=external,
             health=check,
             doctor=_doctor(core, self._credentials, server),
-            sandbox=SandboxControl(stripe_base) if stripe_base else None,
+            sandbox=SandboxControl(stripe_base) if stripe_base and core.environment is Environment.SANDBOX else None,
             close=lambda: None,
         )
 
