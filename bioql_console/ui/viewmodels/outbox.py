@@ -62,7 +62,9 @@ OUTBOX = (
     Column("Amount", lambda message: formats.dollars(message.value * 10_000), Look.NUMBER, width=86),
     Column("State", lambda message: message.state.value, Look.PILL, tone=lambda one: TONES[one.state], width=84),
     Column("Tries", lambda message: formats.count(message.attempts), Look.NUMBER, width=50, optional=True),
-    Column("Send by", lambda message: _deadline(message.send_by_ms), Look.NUMBER, width=104),
+    Column(
+        "Send by", lambda message: formats.day(message.send_by_ms) if message.send_by_ms else "", Look.NUMBER, width=104
+    ),
     Column("Cancel by", lambda message: _deadline(message.cancel_by_ms), Look.NUMBER, width=104),
     Column("Why not", lambda message: message.error, Look.MUTED, width=0),
 )
