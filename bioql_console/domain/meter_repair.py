@@ -109,7 +109,11 @@ def _rank(meter: Meter) -> tuple[bool, bool, bool]:
 
 def plan(found: Found) -> list[Step]:
     """What is left to do, in order; empty when all is as it must be."""
-    return [*_meter_steps(found), *_price_steps(found), *_moves(found), *_farewell(found)]
+    prices = list(_price_steps(found))
+    # Last: from then on the price that had the key is not found any more, nor who subscribed to it.
+    taking = [step for step in prices if step.kind is StepKind.TAKE_LOOKUP_KEY]
+    first = [step for step in prices if step not in taking]
+    return [*_meter_steps(found), *first, *_moves(found), *taking, *_farewell(found)]
 
 
 def target_meter(found: Found) -> Meter | None:
@@ -142,32 +146,47 @@ def _meter_steps(found: Found) -> Iterator[Step]:
 
 
 def _price_steps(found: Found) -> Iterator[Step]:
-    target, price = target_meter(found), found.price
-    meter_id = target.id if target else ""
-    if price is None:
-        spare = [each for each in found.others if each.charges_right(meter_id) and each.product_name == PRODUCT_NAME]
-        if spare:
-            words = f"Give price {spare[0].id} our lookup key"
-            yield Step(StepKind.TAKE_LOOKUP_KEY, spare[0].id, words, "New subscriptions find it again.")
-        else:
-            words = f"Create the price of 1¢ a unit on product “{PRODUCT_NAME}”"
-            yield Step(StepKind.MAKE_PRICE, "", words, "Usage is invoiced by it.")
-        return
-    foreign_product = price.product_name != PRODUCT_NAME and found.product not in (None, price.product_id)
-    if not meter_id or not price.charges_right(meter_id) or foreign_product:
-        words = f"Create the price of 1¢ a unit in the place of {price.id}"
-        consequence = "Stripe can't change what a price charges. The new one takes over its lookup key."
-        yield Step(StepKind.MAKE_PRICE, price.id, words, consequence)
+    price = found.price
+    if price is None or not _can_stay(found, price):
+        yield from _other_price(found)
         return
     if price.product_name != PRODUCT_NAME:
         words = f"Rename product {price.product_id} to “{PRODUCT_NAME}”"
         yield Step(StepKind.RENAME_PRODUCT, price.product_id, words, "Invoices name it from here on.")
+    yield from _reactivation(price)
+
+
+def _reactivation(price: MeteredPrice) -> Iterator[Step]:
     if not price.product_active:
         words = f"Reactivate product {price.product_id}"
         yield Step(StepKind.REACTIVATE_PRODUCT, price.product_id, words, "Its price can be subscribed to again.")
     if not price.active:
         words = f"Reactivate price {price.id}"
         yield Step(StepKind.REACTIVATE_PRICE, price.id, words, "New subscriptions can use it again.")
+
+
+def _can_stay(found: Found, price: MeteredPrice) -> bool:
+    """Whether all that can never be changed of it is right."""
+    target = target_meter(found)
+    foreign_product = price.product_name != PRODUCT_NAME and found.product not in (None, price.product_id)
+    return target is not None and price.charges_right(target.id) and not foreign_product
+
+
+def _other_price(found: Found) -> Iterator[Step]:
+    """A right one that is there takes over the lookup key, so that no subscription has to move; else one is made."""
+    spare = [each for each in found.others if each.product_name == PRODUCT_NAME and _can_stay(found, each)]
+    if spare:
+        chosen = min(spare, key=lambda each: not each.active)
+        words = f"Give price {chosen.id} our lookup key"
+        yield from _reactivation(chosen)
+        yield Step(StepKind.TAKE_LOOKUP_KEY, chosen.id, words, "New subscriptions find it again.")
+    elif found.price is None:
+        words = f"Create the price of 1¢ a unit on product “{PRODUCT_NAME}”"
+        yield Step(StepKind.MAKE_PRICE, "", words, "Usage is invoiced by it.")
+    else:
+        words = f"Create the price of 1¢ a unit in the place of {found.price.id}"
+        consequence = "Stripe can't change what a price charges. The new one takes over its lookup key."
+        yield Step(StepKind.MAKE_PRICE, found.price.id, words, consequence)
 
 
 def kept_price(found: Found) -> str:

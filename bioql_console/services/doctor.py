@@ -168,7 +168,7 @@ class Doctor:
             name,
             False,
             f"{first.what}: {first.actual}, expected {first.expected}. {first.consequence}",
-            "Open the Meter page and press Create or Repair.",
+            "Open the Meter page and press Create or Repair; it shows the plan first.",
         )
 
     def server(self) -> CheckResult:

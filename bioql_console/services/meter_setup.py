@@ -15,7 +15,7 @@ from bioql_console.domain.meter import (
     check_meter,
     check_price,
 )
-from bioql_console.domain.meter_repair import Step, Stray, check_subscriptions, plan
+from bioql_console.domain.meter_repair import MAKING, Step, Stray, check_subscriptions, plan
 from bioql_console.services.meter_survey import MeterSurvey
 from bioql_console.services.ports import Store
 from bioql_console.services.stripe_access import StripeAccess
@@ -46,6 +46,11 @@ class MeterReport:
     def complete(self) -> bool:
         """Whether both exist; they may still differ from what is expected."""
         return self.meter is not None and self.price is not None
+
+    @property
+    def creates_only(self) -> bool:
+        """Whether nothing that is there has to be changed."""
+        return not self.complete and all(step.kind in MAKING for step in self.steps)
 
 
 class MeterSetup:

@@ -33,7 +33,7 @@ COMMANDS = (
     ("Show users without a Stripe customer", "users", "filter:no_customer"),
     ("Show invoices", "payments", "invoices"),
     ("Show refunds and disputes", "payments", "money_back"),
-    ("Create missing meter and price…", "meter", "create"),
+    ("Create or repair meter and price…", "meter", "repair"),
     ("Show events that need attention", "webhooks", "attention"),
     ("Fetch events that were missed", "webhooks", "fetch"),
     ("Start Stripe's command line", "webhooks", "cli:on"),

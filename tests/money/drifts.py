@@ -85,6 +85,30 @@ def product_archived(world: World) -> None:
     world.stripe.gateway().change_product(_price(world)["product"], active=False)
 
 
+def wrong_from_the_start(world: World, **changed: Any) -> None:
+    """Meter and price were never right: nothing that is there can be gone back to."""
+    for gone in ("objects WHERE kind IN ('billing.meter', 'price', 'product')", "idempotency"):
+        with world.sandbox._store.transaction():
+            world.sandbox._store.db.execute(f"DELETE FROM {gone}")
+    gateway = world.stripe.gateway()
+    wanted: dict[str, Any] = {
+        "display_name": METER_NAME,
+        "event_name": EVENT_NAME,
+        "default_aggregation": {"formula": "sum"},
+        "unit_amount": 1,
+        "currency": "usd",
+        "product": PRODUCT_NAME,
+    } | changed
+    price = {name: wanted.pop(name) for name in ("unit_amount", "currency", "product")}
+    meter = gateway.ask(gateway.v1.billing.meters.create, wanted)["id"]
+    product = gateway.ask(gateway.v1.products.create, {"name": price["product"]})["id"]
+    if price["product"] != PRODUCT_NAME:
+        gateway.ask(gateway.v1.products.create, {"name": PRODUCT_NAME})
+    recurring = {"interval": "month", "usage_type": "metered", "meter": meter}
+    made = {"recurring": recurring, "lookup_key": PRICE_LOOKUP_KEY}
+    gateway.ask(gateway.v1.prices.create, price | {"product": product} | made)
+
+
 COUNTS = {"default_aggregation": {"formula": "count"}}
 OTHER_CUSTOMER = {"customer_mapping": {"type": "by_id", "event_payload_key": "customer"}}
 OTHER_VALUE = {"value_settings": {"event_payload_key": "shots"}}
@@ -112,4 +136,14 @@ DRIFTS: dict[str, tuple[Callable[[World], None], set[str]]] = {
     "product renamed": (product_renamed, {"Product"}),
     "product archived": (product_archived, {"Product"}),
     "price of another product": (other_product, {"Product"}),
+}
+# The same from the beginning, with subscriptions to it.
+NEVER_RIGHT: dict[str, dict[str, Any]] = {
+    "counts events": COUNTS,
+    "other customer key": OTHER_CUSTOMER,
+    "other value key": OTHER_VALUE,
+    "other event": {"event_name": "shots"},
+    "five cents": {"unit_amount": 5},
+    "other currency": {"currency": "eur"},
+    "other product": {"product": "Something else"},
 }

@@ -1,6 +1,7 @@
 """Histories of one customer: what may happen, in any order, and an account of it that shares no code with ours."""
 
 import random
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ from bioql_console.domain.checkout import AmountRefused
 from bioql_console.domain.errors import OperatorError
 from bioql_console.services.checkout_links import CheckoutLinks
 from tests.money.consoles import Console, lose_answer
-from tests.money.drifts import DRIFTS
+from tests.money.drifts import COUNTS, DRIFTS, wrong_from_the_start
 from tests.money.money_goes_back import MoneyGoesBack
 from tests.money.world import BACK, DAY, HOUR, World
 
@@ -100,6 +101,9 @@ class Life(MoneyGoesBack):
         self.world, self.history = world, history
         self.random = random.Random(history.seed)
         world.control("thresholds", offered=history.thresholds)
+        self.wrong = (None, None, {"product": "Something else"}, COUNTS)[history.seed % 4]
+        if self.wrong is not None:
+            wrong_from_the_start(world, **self.wrong)
         self.user = world.register("ada", history.card)
         self.account = Account()
         self.link: Any = None
@@ -110,6 +114,8 @@ class Life(MoneyGoesBack):
         for name, number in self.history.steps:
             getattr(self, "_" + name.replace(" ", "_"))(number)
             self.account.look(self.world)
+        if self.wrong is not None:
+            self._repaired()
         self.rest()
 
     def rest(self) -> None:
@@ -187,8 +193,12 @@ class Life(MoneyGoesBack):
         """Somebody changed meter or price at Stripe; some usage came since, and then it is mended."""
         self._arrives(0)
         drifts = [plant for plant, _ in DRIFTS.values()]
-        drifts[number % len(drifts)](self.world)
+        with suppress(OperatorError):  # what it would make is there from the time before
+            drifts[number % len(drifts)](self.world)
         self._run(number % 50 + 1)
+        self._repaired()
+
+    def _repaired(self) -> None:
         while (problem := self.world.meter_repair.repair("ana").problem) is not None:
             assert problem.code == "meter.draft", problem
             self.world.advance(HOUR)

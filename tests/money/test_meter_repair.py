@@ -16,7 +16,7 @@ from bioql_console.domain.meter_repair import Step, StepKind
 from bioql_console.services.changes import Changes
 from bioql_console.services.meter_repair import MeterRepair
 from bioql_console.services.meter_setup import MeterReport, MeterSetup
-from tests.money.drifts import DRIFTS, other_meter, other_price
+from tests.money.drifts import DRIFTS, NEVER_RIGHT, wrong_from_the_start
 from tests.money.test_invoices_and_links import agrees, month_is_invoiced, pays_by_link, uses
 from tests.money.world import HOUR, World
 
@@ -72,6 +72,26 @@ def test_each_drift_is_named_repaired_and_costs_nobody_a_cent(world: World, drif
     assert world.net_cents(ada.id) == 0
 
 
+@pytest.mark.parametrize("wrong", NEVER_RIGHT)
+def test_what_was_never_right_is_replaced_and_subscriptions_move_over(world: World, wrong: str) -> None:
+    wrong_from_the_start(world, **NEVER_RIGHT[wrong])
+    ada, ben = world.register("ada", GOOD), world.register("ben", None)
+    uses(world, ada, 360)
+    uses(world, ben, 50)
+    old = world.user(ada.id).stripe_subscription_id
+
+    repaired = world.meter_repair.repair("ana")
+    assert repaired.problem is None
+    assert StepKind.MAKE_PRICE in {step.kind for step in repaired.done}
+    is_clean(world)
+    assert world.user(ada.id).stripe_subscription_id not in (None, old)
+    uses(world, ada, 20)
+    month_is_invoiced(world, ada)
+    agrees(world, ada)
+    assert world.collected_cents() == 37_000, "380 were used; 10 were a present"
+    assert (world.net_cents(ada.id), world.net_cents(ben.id)) == (0, 4_000)
+
+
 def test_what_is_as_it_must_be_is_left_alone(world: World) -> None:
     before = world.rows("SELECT count(*) FROM activity")
     assert world.meter_repair.repair("ana").done == ()
@@ -115,10 +135,10 @@ class Crash(BaseException):
 def test_a_cut_over_that_dies_anywhere_is_gone_on_with(
     world: World, lost_at: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    wrong_from_the_start(world, default_aggregation={"formula": "count"})
     ada = world.register("ada", GOOD)
     uses(world, ada, 360)
     world.drain()
-    other_meter(world, default_aggregation={"formula": "count"})
     api = world.sandbox.app._api
     writes = itertools.count(1)
     answer = api.answer
@@ -145,8 +165,10 @@ def test_a_cut_over_that_dies_anywhere_is_gone_on_with(
 
 def test_two_consoles_make_one_meter_and_one_price(world: World) -> None:
     """Both find nothing, and both make it at the same time."""
-    for gone in ("objects WHERE kind IN ('billing.meter', 'price', 'product')", "idempotency"):
-        world.sandbox._store.db.execute(f"DELETE FROM {gone}")
+    wrong_from_the_start(world)
+    with world.sandbox._store.transaction():
+        world.sandbox._store.db.execute("DELETE FROM objects WHERE kind IN ('billing.meter', 'price', 'product')")
+        world.sandbox._store.db.execute("DELETE FROM idempotency")
     both = threading.Barrier(2)
     problems: list[object] = []
 
@@ -186,13 +208,13 @@ def test_usage_waits_while_the_meter_is_archived_and_is_counted_afterwards(world
 
 
 def test_a_subscription_moves_once_its_draft_invoice_is_open(world: World) -> None:
+    wrong_from_the_start(world, product="Something else")
     ada = world.register("ada", GOOD)
     uses(world, ada, 100)
     world.drain()
     (subscription,) = world.objects("subscription")
     world.advance(subscription["items"]["data"][0]["current_period_end"] - world.now_ms() // 1000)
     world.drain()
-    other_price(world, unit_amount=5)
     first = world.meter_repair.repair("ana")
     assert first.problem is not None
     assert first.problem.code == "meter.draft"
@@ -205,9 +227,9 @@ def test_a_subscription_moves_once_its_draft_invoice_is_open(world: World) -> No
 
 
 def test_each_step_is_told_before_and_noted_after(world: World) -> None:
+    wrong_from_the_start(world, unit_amount=5)
     ada = world.register("ada", GOOD)
     old = world.user(ada.id).stripe_subscription_id
-    other_price(world, unit_amount=5)
     told: list[tuple[Step, int, int]] = []
     planned = inspect(world).steps
     done = world.meter_repair.repair("ana", lambda *now: told.append(now)).done

@@ -2,12 +2,13 @@
 
 from typing import Any, ClassVar
 
+from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QHBoxLayout
 
-from bioql_console.domain import meter as expected
 from bioql_console.domain.usage import DailyShots
 from bioql_console.services.meter_setup import MeterReport
 from bioql_console.ui import formats
+from bioql_console.ui.pages.meter_plan import plan_dialog
 from bioql_console.ui.pages.outbox_view import OutboxView
 from bioql_console.ui.pages.page import Page, toolbar
 from bioql_console.ui.pages.user_panel import bars_of_days
@@ -15,12 +16,13 @@ from bioql_console.ui.viewmodels.meter import MeterViewModel
 from bioql_console.ui.widgets.buttons import button
 from bioql_console.ui.widgets.cards import Card
 from bioql_console.ui.widgets.charts import BarChart
-from bioql_console.ui.widgets.dialogs import PlanDialog
-from bioql_console.ui.widgets.labels import StatePill
+from bioql_console.ui.widgets.labels import PlainLabel, StatePill
 from bioql_console.ui.widgets.tables import DataTable
 from bioql_console.ui.workspace import Workspace
 
-CHECKS_HEIGHT = 28 * 13 + 4
+ROW_HEIGHT = 28
+CHECKS = 12
+LEAST_HEIGHT = ROW_HEIGHT * 5
 
 
 class MeterPage(Page):
@@ -32,15 +34,21 @@ class MeterPage(Page):
     def __init__(self) -> None:
         super().__init__()
         self.state = StatePill("not asked yet")
-        self.make = button("Create missing…", self._create, "primary")
+        self.make = button("Create missing…", self._mend, "primary")
+        self.stop = button("Stop", self._stop)
+        self.stop.hide()
+        self.doing = PlainLabel("", "muted")
+        self.notes = PlainLabel("", "muted").wrapped()
+        self.notes.hide()
         self.look = button("Ask Stripe again", self._inspect)
         self.test_event = button("Send test event", lambda: self._meter.act(self._meter.send_test_event))
-        self.body.addLayout(toolbar(self.state, None, self.test_event, self.look, self.make))
+        self.body.addLayout(toolbar(self.state, self.doing, None, self.test_event, self.look, self.stop, self.make))
         self.checks = DataTable("Meter and price")
-        # It gives way to the outbox in a low window, and scrolls.
-        self.checks.setMinimumHeight(CHECKS_HEIGHT // 3)
-        self.checks.setMaximumHeight(CHECKS_HEIGHT)
+        # It gives way to the outbox in a low window, and scrolls; what differs stands first.
+        self.checks.setMinimumHeight(LEAST_HEIGHT)
+        self._make_room(CHECKS)
         self.body.addWidget(self.checks, 1)
+        self.body.addWidget(self.notes)
         self.usage = BarChart("Shots per day, all customers")
         usage = Card("Shots per day", "30 days, all customers")
         usage.body.addWidget(self.usage)
@@ -62,13 +70,15 @@ class MeterPage(Page):
         self._sending.failed.connect(self._show_failure)
         self._sending.busy_changed.connect(self.busy.setVisible)
         model.report_known.connect(self._show_report)
+        # A method, not a lambda: progress is told from another thread.
+        model.repairing.connect(self._show_repairing)
         model.usage_known.connect(self._show_usage)
         model.busy_changed.connect(self._lock)
         self.test_event.setVisible(not workspace.console.environment.livemode)
 
     def show_argument(self, argument: Any) -> None:
-        if argument == "create":
-            self._create()
+        if argument == "repair":
+            self._mend()
 
     def _lock(self, busy: bool) -> None:
         for each in (self.make, self.test_event):
@@ -86,7 +96,24 @@ class MeterPage(Page):
             self.state.show_state(formats.plural(len(wrong), "difference", "differences"), "warn")
         else:
             self.state.show_state("as expected", "ok")
-        self.make.setVisible(not report.complete)
+        self.make.setText("Create missing…" if report.creates_only else "Repair…")
+        self.make.setVisible(bool(report.steps))
+        self.notes.setText("\n".join(report.notes))
+        self.notes.setVisible(bool(report.notes))
+        self._make_room(len(report.meter_checks) + len(report.price_checks))
+
+    def _make_room(self, rows: int) -> None:
+        self.checks.setMaximumHeight(ROW_HEIGHT * (rows + 1) + 4)
+
+    @Slot(str)
+    def _show_repairing(self, words: str) -> None:
+        self.doing.setText(words)
+        self.stop.setVisible(bool(words))
+        self.stop.setEnabled(True)
+
+    def _stop(self) -> None:
+        self.stop.setEnabled(False)
+        self._meter.stop_repairing()
 
     def _show_usage(self, daily: list[DailyShots]) -> None:
         shots: dict[str, int] = {}
@@ -109,18 +136,15 @@ class MeterPage(Page):
         if self.model is not None:
             self._sending.close()
 
-    def _create(self) -> None:
+    def _mend(self) -> None:
         if self.model is not None:
-            self._meter.act(self._ask_and_create)
+            self._meter.act(self._ask_and_mend)
 
-    async def _ask_and_create(self) -> None:
+    async def _ask_and_mend(self) -> None:
+        report = await self._meter.look_again()
+        if not report.steps:
+            self._workspace.toasted.emit("Meter and price are as they must be")
+            return
         environment = self._workspace.console.environment.word
-        rows = [
-            ("Meter", f"{expected.METER_NAME} · {expected.EVENT_NAME} · sum"),
-            ("Product", expected.PRODUCT_NAME),
-            ("Price", f"{expected.UNIT_AMOUNT_CENTS}¢ per unit, metered · {expected.PRICE_LOOKUP_KEY}"),
-            ("Environment", environment),
-        ]
-        note = "What is there already is left as it is; nothing is made twice."
-        if await PlanDialog(self, "Create meter and price", environment, "Create", rows, note).ask():
-            await self._meter.create_missing()
+        if await plan_dialog(self, report, environment, creates=report.creates_only).ask():
+            await self._meter.repair()
