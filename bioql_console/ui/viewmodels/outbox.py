@@ -65,7 +65,7 @@ OUTBOX = (
     Column(
         "Send by", lambda message: formats.day(message.send_by_ms) if message.send_by_ms else "", Look.NUMBER, width=104
     ),
-    Column("Cancel by", lambda message: _deadline(message.cancel_by_ms), Look.NUMBER, width=104),
+    Column("Cancel by", lambda message: _deadline(message.cancel_by_ms), Look.NUMBER, width=116),
     Column("Why not", lambda message: message.error, Look.MUTED, width=0),
 )
 REPORTS = (
