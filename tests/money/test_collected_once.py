@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 
-from tests.money.histories import HISTORIES, History, Life
+from tests.money.histories import METER_HISTORIES, History, Life
 from tests.money.world import World
 
 names = itertools.count()
@@ -35,7 +35,7 @@ def folder() -> Iterator[Path]:
     phases=set(Phase) - {Phase.explain},  # it traces every line, for minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(history=HISTORIES)
+@given(history=METER_HISTORIES)
 @example(  # a bank debit that was heard of after the invoice was queued
     history=History(None, False, (("uses much", 480), ("pays by bank", 0), ("uses much", 22), ("paid by hand", 0)), 0)
 )
