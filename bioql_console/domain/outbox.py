@@ -50,6 +50,7 @@ class Message:
             takes it back), to take off an open invoice, to invoice, or that a link to be closed asks for.
         extra: Further payload, e.g. shots and backend of a meter event.
         attempts, tried_ms: Tries so far, and when the last one began.
+        first_tried_ms: When the first try under this identifier began: from then on Stripe may have it.
         code: Why Stripe's meter refused it, a key of `METER_ERRORS`; empty for other reasons.
         report: Stripe's event that said so.
     """
@@ -70,6 +71,7 @@ class Message:
     tried_ms: int | None = None
     code: str = ""
     report: str = ""
+    first_tried_ms: int | None = None
 
     @property
     def send_by_ms(self) -> int | None:

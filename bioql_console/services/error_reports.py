@@ -145,16 +145,19 @@ class ErrorReports:
                 return
             with self._store.read() as work:
                 books = work.outbox.metered_cents(user_id, customer, start_ms, start_ms + MINUTE_MS)
-            yield _only_answer(messages, books - int(counted))
+            yield only_answer(messages, books - int(counted))
 
 
-def _only_answer(messages: Sequence[Message], lacking_cents: int) -> Sequence[Message]:
+def only_answer(messages: Sequence[Message], lacking_cents: int) -> Sequence[Message]:
     """The messages that add up to what the meter lacks; none when others do as well.
 
     Of messages of the same value any one will do: it is their sum that counts.
     """
     if lacking_cents == sum(message.value for message in messages):
         return messages
+    if len({message.value for message in messages}) == 1:
+        count, rest = divmod(lacking_cents, messages[0].value)
+        return messages[:count] if not rest and 0 < count < len(messages) else ()
     if len(messages) > MOST_COMBINED:
         return ()
     answers = {

@@ -6,8 +6,9 @@ import uuid
 from collections.abc import Callable, Collection, Sequence
 
 from bioql_console.domain.errors import OperatorError
-from bioql_console.domain.meter_errors import METER_ERRORS, UNCLEAR, explained
-from bioql_console.domain.outbox import MONEY, OLDEST_TAKEN_MS, REMEMBERED_MS, USAGE, Message, MessageKind
+from bioql_console.domain.meter_errors import METER_ERRORS, explained
+from bioql_console.domain.outbox import MONEY, OLDEST_TAKEN_MS, USAGE, Message, MessageKind
+from bioql_console.services.broken_off import BrokenOff
 from bioql_console.services.changes import Change, Changes
 from bioql_console.services.money_messages import FIRST_PAUSE_MS, MoneyMessages
 from bioql_console.services.ports import Store
@@ -23,10 +24,7 @@ BATCH = 500
 # its repeats takes less than that, so that nobody else begins while it is under way.
 LEASE_MS = 180_000
 LAST_START_MS = 60_000
-# Stripe remembers an identifier for a day; an hour is kept for clocks that differ.
-CERTAIN_MS = REMEMBERED_MS - 3_600_000
 TOO_OLD = "timestamp_too_far_in_past"
-MINUTE_MS = 60_000
 # Failures that pass by themselves, or once the operator has mended the credentials.
 PASSING = frozenset(
     f"stripe.{code}"
@@ -61,6 +59,7 @@ class OutboxSender:
         self._changes = changes
         self._now_ms = now_ms
         self._meter = meter or StripeUsageMeter(stripe.gateway)
+        self._broken_off = BrokenOff(store, self._meter, now_ms)
         self._lane = UsageLane(self._meter, PASSING, width=width)
         self._money = MoneyMessages(store, stripe, self._meter, now_ms, days_until_due, meter_lag_ms)
         self._name = uuid.uuid4().hex
@@ -124,7 +123,9 @@ class OutboxSender:
         usage = self._claim(min(limit, WIDTH) if self._walls else limit, USAGE)
         if not usage:
             return 0, None
-        ready = [message for message in usage if self._may_be_sent(message)]
+        certain = [message for message in usage if self._broken_off.is_certain(message)]
+        lost = [message for message in usage if not self._broken_off.is_certain(message)]
+        ready = [message for message in (*certain, *self._broken_off.settle(lost)) if self._may_be_sent(message)]
         sent = self._lane.send(ready, lambda: self._now_ms() - began_ms < LAST_START_MS)
         now_ms = self._now_ms()
         if sent.wall is not None:
@@ -156,34 +157,10 @@ class OutboxSender:
         self._rests_until_ms = self._now_ms() + round(pause * random.uniform(1.0, 1.2))
 
     def _may_be_sent(self, message: Message) -> bool:
-        """Not what Stripe takes no more, and not what it may have counted and forgotten."""
-        now_ms = self._now_ms()
-        if message.occurred_ms < now_ms - OLDEST_TAKEN_MS:
-            self._refuse(message, TOO_OLD)
-            return False
-        if message.tried_ms is None or now_ms - message.tried_ms < CERTAIN_MS:
+        """Not what Stripe takes no more."""
+        if message.occurred_ms >= self._now_ms() - OLDEST_TAKEN_MS:
             return True
-        return self._was_not_counted(message)
-
-    def _was_not_counted(self, message: Message) -> bool:
-        """A try more than a day ago broke off. The meter's total of that minute tells whether it arrived."""
-        start_ms = message.occurred_ms // MINUTE_MS * MINUTE_MS
-        customer, end_ms = message.stripe_customer_id, start_ms + MINUTE_MS
-        try:
-            counted = self._meter.total(customer, start_ms, end_ms)
-        except OperatorError:
-            self._release([message])
-            return False
-        with self._store.read() as work:
-            known = work.outbox.metered_cents(message.user_id, customer, start_ms, end_ms)
-        if counted is not None and counted == known:
-            return True
-        if counted is not None and counted == known + message.value:
-            with self._store.write() as work:
-                work.outbox.sent([message.id], self._now_ms())
-                work.commit()
-        else:
-            self._refuse(message, UNCLEAR)
+        self._refuse(message, TOO_OLD)
         return False
 
     def _refuse(self, message: Message, code: str) -> None:

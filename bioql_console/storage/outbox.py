@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from sqlalchemy import bindparam, func, or_, select, update
 
@@ -82,7 +83,12 @@ class Outbox(OutboxReader):
             self._connection.execute(
                 update(outbox)
                 .where(outbox.c.id.in_([message.id for message in messages]))
-                .values(claimed_by=claimed_by, tried_ms=at_ms, attempts=outbox.c.attempts + 1)
+                .values(
+                    claimed_by=claimed_by,
+                    tried_ms=at_ms,
+                    first_tried_ms=func.coalesce(outbox.c.first_tried_ms, at_ms),
+                    attempts=outbox.c.attempts + 1,
+                )
             )
         return messages
 
@@ -114,8 +120,13 @@ class Outbox(OutboxReader):
             self._connection.execute(
                 update(outbox)
                 .where(outbox.c.id == bindparam("message"), WAITS)
-                .values(claimed_by="", attempts=outbox.c.attempts - 1, tried_ms=bindparam("tried")),
-                [{"message": message.id, "tried": message.tried_ms} for message in messages],
+                .values(
+                    claimed_by="",
+                    attempts=outbox.c.attempts - 1,
+                    tried_ms=bindparam("tried"),
+                    first_tried_ms=bindparam("first"),
+                ),
+                [{"message": each.id, "tried": each.tried_ms, "first": each.first_tried_ms} for each in messages],
             )
 
     def sent(self, message_ids: Sequence[int], at_ms: int) -> None:
@@ -174,6 +185,22 @@ class Outbox(OutboxReader):
             update(outbox).where(outbox.c.id == message_id, WAITS).values(stripe_customer_id=stripe_customer_id)
         )
 
+    def rename(self, message_id: int, at_ms: int) -> Message:
+        """Claimed usage gets another identifier, under which its first try begins; it stays the claimant's."""
+        message = self.get(message_id)
+        assert message is not None, "a message is never deleted"
+        name = self._next_name(message)
+        self._connection.execute(
+            update(outbox)
+            .where(outbox.c.id == message_id)
+            .values(identifier=name, attempts=1, tried_ms=at_ms, first_tried_ms=at_ms)
+        )
+        return replace(message, identifier=name, attempts=0, tried_ms=None, first_tried_ms=None)
+
+    def _next_name(self, message: Message) -> str:
+        numbered = message.identifier != message.key
+        return self._free(message.key, int(message.identifier.rpartition(".")[2]) + 1 if numbered else 2)
+
     def resend(self, message_id: int) -> bool:
         """Try a refused message again, after its cause was repaired. Usage gets another identifier: Stripe may
         remember the old one. False if it was not refused."""
@@ -182,8 +209,7 @@ class Outbox(OutboxReader):
             return False
         identifier = message.identifier
         if message.kind is MessageKind.METER_EVENT:
-            numbered = identifier != message.key
-            identifier = self._free(message.key, int(identifier.rpartition(".")[2]) + 1 if numbered else 2)
+            identifier = self._next_name(message)
         self._connection.execute(
             update(outbox)
             .where(outbox.c.id == message_id)
@@ -193,6 +219,7 @@ class Outbox(OutboxReader):
                 identifier=identifier,
                 # Under this name nothing was tried yet.
                 tried_ms=None if identifier != message.identifier else outbox.c.tried_ms,
+                first_tried_ms=None if identifier != message.identifier else outbox.c.first_tried_ms,
                 attempts=0 if identifier != message.identifier else outbox.c.attempts,
                 code="",
                 report="",

@@ -69,6 +69,18 @@ class OutboxReader:
         )
         return int(self._connection.execute(found).scalar_one())
 
+    def usage_of(self, user_id: int, stripe_customer_id: str, from_ms: int, until_ms: int) -> list[Message]:
+        """A customer's usage of a span of time that Stripe has, or may have: accepted, or tried without an answer."""
+        found = select(outbox).where(
+            outbox.c.user_id == user_id,
+            outbox.c.stripe_customer_id == stripe_customer_id,
+            outbox.c.kind == MessageKind.METER_EVENT.value,
+            (outbox.c.state == MessageState.SENT.value) | (WAITS & (outbox.c.attempts > 0)),
+            outbox.c.occurred_ms >= from_ms,
+            outbox.c.occurred_ms < until_ms,
+        )
+        return [message_of(row) for row in self._connection.execute(found.order_by(outbox.c.id))]
+
     def waiting_for(self, user_id: int) -> list[Message]:
         """What still has to reach Stripe about a user, oldest first."""
         rows = self._connection.execute(select(outbox).where(outbox.c.user_id == user_id, WAITS).order_by(outbox.c.id))
@@ -103,10 +115,14 @@ class OutboxReader:
         return int(self._connection.execute(total).scalar_one())
 
     def sums(self) -> list[OutboxSum]:
-        """How many messages there are, and the money at stake, by kind, state and reason."""
+        """How many messages did not come to Stripe, and the money at stake, by kind, state and reason.
+
+        What Stripe has is not counted: those are nearly all, and this is asked at each change.
+        """
         groups = (outbox.c.kind, outbox.c.state, outbox.c.code)
         rows = self._connection.execute(
             select(*groups, func.count(), func.sum(func.abs(outbox.c.value)), func.min(outbox.c.occurred_ms))
+            .where(outbox.c.state.in_([state.value for state in MessageState if state is not MessageState.SENT]))
             .group_by(*groups)
             .order_by(*groups)
         )
@@ -171,4 +187,5 @@ def message_of(row: Row[Any]) -> Message:
         tried_ms=values["tried_ms"],
         code=values["code"],
         report=values["report"],
+        first_tried_ms=values["first_tried_ms"],
     )

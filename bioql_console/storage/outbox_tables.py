@@ -25,6 +25,7 @@ outbox = Table(
     Column("tried_ms", BigInteger),
     Column("code", String(60), nullable=False, server_default=text("''")),
     Column("report", Text, nullable=False, server_default=text("''")),
+    Column("first_tried_ms", BigInteger),
     Index("ix_outbox_state", "state", "next_attempt_ms", "id"),
     Index("ix_outbox_user_id", "user_id", "id"),
     Index("ix_outbox_identifier", "identifier", unique=True),

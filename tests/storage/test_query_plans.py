@@ -98,6 +98,7 @@ BY_KEY: dict[str, Ask] = {
     "events for an operator": lambda work: work.inbox.page(EventQuery(attention=True), None, 20),
     "events for an operator, next page": lambda work: work.inbox.page(EventQuery(attention=True), AFTER, 20),
     "messages that are due": lambda work: work.outbox.due(NOW, 100),
+    "what is at stake in the outbox": lambda work: work.outbox.sums(),
     "the next message": lambda work: work.outbox.next_due_ms(),
     "a link by reference": lambda work: work.checkouts.by_reference("ref1"),
     "a link by session": lambda work: work.checkouts.by_session("cs_1"),

@@ -65,7 +65,9 @@ class OutboxView(Card):
     def _show_sums(self, sums: Sequence[OutboxSum]) -> None:
         for state in MessageState:
             number, micros = at_stake(sums, state)
-            money = f" · {formats.dollars(micros)}" if number and state is not MessageState.SENT else ""
+            if state is MessageState.SENT:
+                continue  # nearly all are; nobody waits for their number
+            money = f" · {formats.dollars(micros)}" if number else ""
             self.chips.chip(state.value).setText(f"{state.value.capitalize()} {formats.count(number)}{money}")
         waiting = [each.oldest_ms for each in sums if each.state is MessageState.WAITING]
         self.note.setText(

@@ -85,7 +85,7 @@ class OutboxViewModel(ViewModel):
     """The outbox.
 
     Signals:
-        sums_known: OutboxSums of everything.
+        sums_known: OutboxSums of what did not come to Stripe.
         rests_known: Why usage rests, in words; empty while it flows.
         shown: The rows were read anew.
     """
