@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bioql_console.domain.errors import OperatorError
+from bioql_console.domain.imports import INVOICE_SOURCE
 from bioql_console.domain.meter import METER_NAME, PRODUCT_NAME
 from bioql_console.domain.meter_repair import Found, Step, StepKind, Stray, kept_price, plan, target_meter
 from bioql_console.services.changes import Change, Changes
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 # A plan shrinks with each step; should two consoles undo each other's steps, this ends it.
 MOST_STEPS = 40
+# Why one subscription is moved later, and the others all the same.
+LATER = ("meter.draft", "meter.unheard")
 HELD = "The meter is being repaired."
 
 
@@ -94,7 +97,7 @@ class MeterRepair:
                 try:
                     made = self._carry_out(step, found)
                 except OperatorError as error:
-                    if step.kind is not StepKind.MOVE_SUBSCRIPTION or error.code not in (*FINAL, "meter.draft"):
+                    if step.kind is not StepKind.MOVE_SUBSCRIPTION or error.code not in (*FINAL, *LATER):
                         return Repaired(tuple(done), tuple(steps), error)
                     failed[step.subject] = error  # the others can be moved all the same
                     continue
@@ -148,6 +151,7 @@ class MeterRepair:
                 fix="Repair again in an hour.",
                 code="meter.draft",
             )
+        self._require_heard(gateway, stray)
         try:
             key = f"move-{stray.subscription}-{price}"
             made = gateway.subscribe(stray.customer, price, self._threshold_cents, key)
@@ -162,6 +166,8 @@ class MeterRepair:
             assert user is not None
         for old in {stray.subscription, user.stripe_subscription_id} - {made.id, None}:
             gateway.end_subscription(str(old))
+        # It may have made an invoice right before its end; from now on it makes none.
+        self._require_heard(gateway, stray)
         with self._store.write() as work:
             user = work.users.get(stray.user_id)
             assert user is not None
@@ -171,3 +177,24 @@ class MeterRepair:
                 work.users.set_threshold(user.id, made.threshold_by)
             work.commit()
         return made.id
+
+    def _require_heard(self, gateway: "StripeGateway", stray: Stray) -> None:
+        """What an invoice took that the books did not hear of would go to the balance as well, and be collected twice.
+
+        Raises:
+            OperatorError: `meter.unheard`.
+        """
+        standing = gateway.invoices_of(stray.customer)
+        with self._store.read() as work:
+            user = work.users.get(stray.user_id)
+            assert user is not None
+            for each in standing:
+                known = work.invoices.get(each.id)
+                from_before = each.created_ms < user.created_ms or work.ledger.postings_from(INVOICE_SOURCE, each.id)
+                state = known.state.value if known else "void" if not from_before else each.status
+                if state != each.status:
+                    raise OperatorError(
+                        f"The books have not heard of {stray.user_name}'s invoice {each.id} as it stands.",
+                        fix="Fetch missed events on the Webhooks page, then repair again.",
+                        code="meter.unheard",
+                    )

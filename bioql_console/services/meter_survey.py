@@ -56,4 +56,5 @@ class MeterSurvey:
             if user is None or (user.stripe_subscription_id == subscription) is moved:
                 return
             cents = uninvoiced_cents(work, user)
-        yield Stray(user.id, user.name, customer, subscription, price, cents, bool(gateway.drafts_of(customer)))
+        drafting = any(each.status == "draft" for each in gateway.invoices_of(customer))
+        yield Stray(user.id, user.name, customer, subscription, price, cents, drafting)

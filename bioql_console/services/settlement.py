@@ -136,7 +136,26 @@ def begin_subscription(work: Work, user: User, subscription: str, started_ms: in
     balance = work.ledger.balance(user.id)
     owed_cents = (balance.owed_micros - balance.available_credit_micros) // MICROS_PER_CENT
     change = coming_cents - owed_cents - credit_cents
-    queue_balance(work, user, f"begin-{subscription}", change, started_ms, "Owed when the subscription began")
+    key, words = f"begin-{subscription}", "Owed when the subscription began"
+    queue_balance(work, user, key, change, started_ms, words)
+    if not change:
+        # Nothing to tell Stripe, but `is_in_balance` asks when it began.
+        work.outbox.add(
+            MessageKind.BALANCE_CREDIT,
+            key,
+            user_id=user.id,
+            stripe_customer_id=user.stripe_customer_id or "",
+            value=0,
+            occurred_ms=started_ms,
+            extra={"description": words},
+            sent_ms=started_ms,
+        )
+
+
+def is_in_balance(work: Work, user: User, usage_ms: int) -> bool:
+    """Whether usage went to the Stripe balance when the subscription began, which never bills it."""
+    began_ms = work.outbox.occurred_ms(f"begin-{user.stripe_subscription_id}")
+    return usage_ms < began_ms // 1000 * 1000
 
 
 def _asked_cents(invoice: Invoice) -> int:

@@ -7,7 +7,7 @@ from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.meter import PRICE_LOOKUP_KEY, MeteredPrice
 from bioql_console.services.stripe_calls import PAGE
 from bioql_console.services.stripe_meter import MeterCalls
-from bioql_console.services.stripe_types import id_of
+from bioql_console.services.stripe_types import StandingInvoice, id_of
 
 
 class MeterRepairCalls(MeterCalls):
@@ -66,8 +66,10 @@ class MeterRepairCalls(MeterCalls):
             if error.code != "stripe.not_found":
                 raise  # else it has ended already
 
-    def drafts_of(self, customer: str) -> list[str]:
-        """Ids of a customer's invoices that are still being made."""
+    def invoices_of(self, customer: str) -> list[StandingInvoice]:
+        """A customer's invoices as they stand, but for the empty ones that subscriptions begin with."""
         return [
-            self.id(each) for each in self.ask_all(self.v1.invoices.list, {"customer": customer, "status": "draft"})
+            StandingInvoice(self.id(each), str(each.get("status")), int(each.get("created") or 0) * 1000)
+            for each in self.ask_all(self.v1.invoices.list, {"customer": customer, "limit": PAGE})
+            if each.get("total") or each.get("billing_reason") != "subscription_create"
         ]

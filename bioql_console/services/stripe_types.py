@@ -74,6 +74,15 @@ class MeteredSubscription:
 
 
 @dataclass(frozen=True, slots=True)
+class StandingInvoice:
+    """An invoice as it stands at Stripe; `status` is Stripe's word."""
+
+    id: str
+    status: str
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class StripeEvent:
     """An event from Stripe's own list. `body` is its JSON, as a delivery would carry it."""
 

@@ -10,7 +10,7 @@ from bioql_console.domain.outbox import Message, MessageKind, MessageState
 from bioql_console.domain.users import User
 from bioql_console.services.changes import Change, Changes
 from bioql_console.services.ports import Store, Work
-from bioql_console.services.settlement import close_excessive_links, queue_balance
+from bioql_console.services.settlement import close_excessive_links, is_in_balance, queue_balance
 
 # What is asked in the last minutes may reach Stripe too late.
 CANCEL_MARGIN_MS = 5 * 60_000
@@ -60,7 +60,7 @@ class UsageCorrections:
                 words = f"Collected otherwise, by {operator}."
                 if not work.outbox.close(message_id, words, MessageState.REFUSED):
                     continue
-                if user.stripe_subscription_id:
+                if user.stripe_subscription_id and not is_in_balance(work, user, message.occurred_ms):
                     what = f"Usage of {plain_dollars(message.value * MICROS_PER_CENT)} that was not metered"
                     queue_balance(work, user, f"late-{message.key}", -message.value, now_ms, what)
                 work.activity.record(operator, "collects usage otherwise", message.key, reason=message.error)
@@ -105,6 +105,9 @@ class UsageCorrections:
             # What the meter was told of, so that both sums stay equal where runs cost fractions of a cent.
             micros = message.value * MICROS_PER_CENT
             work.ledger.post(usage_reversal_fact(message.key, user.id, micros, now_ms, reason.strip(), operator))
+            if is_in_balance(work, user, message.occurred_ms):
+                what = f"Usage of {plain_dollars(micros)} taken back"
+                queue_balance(work, user, f"taken-back-{message.key}", message.value, now_ms, what)
             close_excessive_links(work, user, now_ms)
             amount = plain_dollars(micros)
             work.activity.record(operator, "took usage back", message.key, before=amount, reason=reason.strip())

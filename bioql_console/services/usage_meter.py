@@ -77,5 +77,8 @@ class StripeUsageMeter:
         self._gateway().cancel_usage(identifier)
 
     def total(self, customer: str, from_ms: int, until_ms: int) -> Decimal | None:
-        meter = self._gateway().find_meter(EVENT_NAME)
-        return None if meter is None else self._gateway().meter_total(meter.id, customer, from_ms, until_ms)
+        gateway = self._gateway()
+        # Also of archived ones: usage stays with the meter that it came to.
+        meters = gateway.meters_of(EVENT_NAME)
+        totals = [gateway.meter_total(meter, customer, from_ms, until_ms) for meter in meters]
+        return sum(totals, Decimal()) if totals else None

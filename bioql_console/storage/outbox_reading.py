@@ -96,6 +96,11 @@ class OutboxReader:
         )
         return int(self._connection.execute(found).scalar_one())
 
+    def occurred_ms(self, key: str) -> int:
+        """When what a message is about happened; 0 when there is no such message."""
+        found = select(outbox.c.occurred_ms).where(outbox.c.key == key)
+        return int(self._connection.execute(found).scalar_one_or_none() or 0)
+
     def last_sent_ms(self, user_id: int, kind: MessageKind) -> int:
         """When Stripe last accepted a message of a kind about a user; 0 for never."""
         found = select(func.coalesce(func.max(outbox.c.sent_ms), 0)).where(

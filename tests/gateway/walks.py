@@ -184,7 +184,7 @@ def repairs(lab: Lab) -> None:
     assert list(lab.call("subscriptions_to", newer.id)) == [(customer, subscription)]
     for _ in range(2):
         lab.call("end_subscription", subscription)
-    assert lab.call("drafts_of", customer) == []
+    assert lab.call("invoices_of", customer) == []
     lab.call("deactivate_meter", meter)
     assert lab.call("create_meter").id != meter
 

@@ -207,7 +207,7 @@ class Life(MoneyGoesBack):
 
     def _repaired(self) -> None:
         while (problem := self.world.meter_repair.repair("ana").problem) is not None:
-            assert problem.code == "meter.draft", problem
+            assert problem.code in ("meter.draft", "meter.unheard"), problem
             self.world.advance(HOUR)
             self._arrives(0)
             self.account.look(self.world)

@@ -138,7 +138,7 @@ READS: tuple[StripeCall, ...] = (
         "/v1/invoices",
         "make_invoice",
         "invoice_pages",
-        "drafts_of",
+        "invoices_of",
         "customer_is_used",
         purpose="Finds the invoice that an earlier attempt made; all invoices, for reconciliation.",
         failure="The invoice waits in the outbox and is made later.",
