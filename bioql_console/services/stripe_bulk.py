@@ -46,11 +46,6 @@ class BulkCalls(StripeCalls):
         pages = self.ask_pages(f"/v1/customers/{customer}/balance_transactions", params)
         return (one for page in pages for one in page)
 
-    def meters_of(self, event_name: str) -> list[str]:
-        """Every meter that counts or counted this event, also archived ones: usage stays with the meter it came to."""
-        found = [one for page in self.ask_pages("/v1/billing/meters", {"limit": PAGE}) for one in page]
-        return [self.id(one) for one in found if one.get("event_name") == event_name]
-
     def metered_by_day(self, meter: str, customer: str, from_ms: int, to_ms: int) -> dict[int, Decimal]:
         """Units that Stripe counted for a customer, by start of UTC day in ms. Both times are starts of UTC days."""
         params = {

@@ -26,10 +26,13 @@ class MeterCalls(StripeCalls):
         meters = (self.read(stripe_types.meter, one) for one in found)
         return [each for each in meters if each.event_name == event_name or each.display_name == display_name]
 
+    def meters_of(self, event_name: str) -> list[Meter]:
+        """Every meter that counts or counted this event, also archived ones: usage stays with the meter it came to."""
+        return [each for each in self.meters_like(event_name, "") if each.event_name == event_name]
+
     def find_meter(self, event_name: str) -> Meter | None:
         """The meter with this event name, an active one first."""
-        meters = [each for each in self.meters_like(event_name, "") if each.event_name == event_name]
-        return min(meters, key=lambda meter: not meter.active, default=None)
+        return min(self.meters_of(event_name), key=lambda meter: not meter.active, default=None)
 
     def create_meter(self) -> Meter:
         """The meter that BioQL's usage is counted by. The key keeps two consoles from making two."""

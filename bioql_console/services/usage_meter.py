@@ -52,7 +52,7 @@ class UsageMeter(Protocol):
         ...
 
     def total(self, customer: str, from_ms: int, until_ms: int) -> Decimal | None:
-        """Units counted over whole minutes; None when there is no meter."""
+        """Units counted over whole minutes; None when there is no meter, or one that counted something else."""
         ...
 
 
@@ -80,5 +80,10 @@ class StripeUsageMeter:
         gateway = self._gateway()
         # Also of archived ones: usage stays with the meter that it came to.
         meters = gateway.meters_of(EVENT_NAME)
-        totals = [gateway.meter_total(meter, customer, from_ms, until_ms) for meter in meters]
-        return sum(totals, Decimal()) if totals else None
+        total = Decimal() if meters else None
+        for meter in meters:
+            counted = gateway.meter_total(meter.id, customer, from_ms, until_ms)
+            if counted and not meter.counts_right:
+                return None
+            total = total + counted if total is not None else None
+        return total

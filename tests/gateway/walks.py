@@ -200,7 +200,7 @@ def usage(lab: Lab) -> None:
     assert lab.call("meter_total", meter, customer, now - 60_000, now + 60_000) == 35
     day_ms = DAY_S * 1000
     start = now // day_ms * day_ms
-    assert lab.call("meters_of", EVENT_NAME) == [meter]
+    assert [each.id for each in lab.call("meters_of", EVENT_NAME)] == [meter]
     assert sum(lab.call("metered_by_day", meter, customer, start, start + day_ms).values()) == 35
 
 

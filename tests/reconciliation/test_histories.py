@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from bioql_console.domain.difference_kinds import Kind
@@ -49,6 +49,8 @@ def opened(folder: Path) -> Desk:
 @pytest.mark.timeout(3_600)
 @play
 @given(history=HISTORIES)
+@example(History("pm_card_visa", False, (("uses", 0), ("meter is repaired", 2), ("uses", 0)), 3))
+@example(History("pm_card_visa", False, (("uses", 0), ("uses", 0), ("pays by link", 0)), 3))
 def test_a_clean_history_has_no_difference(folder: Path, history: History) -> None:
     desk = opened(folder)
     try:

@@ -47,14 +47,21 @@ def check_meter_totals(run: Run, lanes: int) -> None:
     for customer, sent_ms in run.books(lambda books: books.meter_traffic()):
         traffic[customer].append(sent_ms)
 
-    def counted(customer: str) -> dict[int, Decimal]:
-        return counted_by(run.gateway, meters, customer, start, end)
+    right = [meter for meter in meters if meter.counts_right]
+    wrong = [meter for meter in meters if not meter.counts_right]
 
-    for number, (customer, stripes) in enumerate(in_lanes(counted, sorted(customers), lanes), 1):
+    def counted(customer: str) -> tuple[dict[int, Decimal], dict[int, Decimal]]:
+        of_right = counted_by(run.gateway, right, customer, start, end)
+        return of_right, counted_by(run.gateway, wrong, customer, start, end)
+
+    for number, (customer, (stripes, others)) in enumerate(in_lanes(counted, sorted(customers), lanes), 1):
         run.watch.look(number)
         ours = days.get(customer, {})
         for day in sorted(set(ours) | set(stripes)):
-            if run.period.has(day):
+            if run.period.has(day) and others.get(day):
+                # A meter that was replaced counted something else than cents; its usage went to the customer's balance.
+                _not_sent(run, customer, day, ours.get(day) or _Day())
+            elif run.period.has(day):
                 _compare(run, customer, day, ours.get(day) or _Day(), stripes.get(day, Decimal()), traffic[customer])
 
 
