@@ -3,8 +3,10 @@
 from bioql_console.domain.ageing import DAY_MS
 from bioql_console.domain.cash import CashEntry, DocumentSum, Part
 from bioql_console.domain.difference_kinds import Kind
+from bioql_console.domain.ledger import Account, EntryKind
 from bioql_console.domain.reconciliation import Difference, OnItsWay, utc_day
 from bioql_console.domain.refunds import NOT_REFUNDED
+from bioql_console.services.reconciliation.book_repairs import CORRECTION
 from bioql_console.services.reconciliation.reading import (
     dispute_facts,
     facts_of,
@@ -123,7 +125,7 @@ def _given_back(run: Run, one: DocumentSum) -> dict[str, str]:
 def _payment(run: Run, one: DocumentSum) -> tuple[Kind, str]:
     if not one.stripe_cents:
         return Kind.PAYMENT_UNKNOWN, _why_not_collected(run, one.document)
-    if one.books_cents:
+    if one.books_cents or _was_corrected(run, one):
         return Kind.PAYMENT_AMOUNT, "Stripe collected another amount than was posted."
     if run.scratch.user_of(one.customer) is None:
         return _of_nobody(run, one)
@@ -132,6 +134,13 @@ def _payment(run: Run, one: DocumentSum) -> tuple[Kind, str]:
     if one.reference:
         return Kind.PAYMENT_MISSED, "A Checkout link of ours was paid, and its event never reached these books."
     return Kind.PAYMENT_BY_HAND, "It was taken in Stripe's dashboard or by another program, without a link or invoice."
+
+
+def _was_corrected(run: Run, one: DocumentSum) -> bool:
+    """Whether it was taken out of the books by hand; its own event can't post it a second time."""
+    with run.store.read() as work:
+        source = f"{one.part}:{one.document}:"
+        return bool(work.ledger.posted_micros(EntryKind.REVERSAL, CORRECTION, source, Account.STRIPE_CLEARING))
 
 
 def _of_nobody(run: Run, one: DocumentSum) -> tuple[Kind, str]:
@@ -165,7 +174,7 @@ def _refund(run: Run, one: DocumentSum) -> tuple[Kind, str]:
 
 
 def _dispute(run: Run, one: DocumentSum) -> tuple[Kind, str]:
-    if one.books_cents and one.stripe_cents:
+    if one.stripe_cents and (one.books_cents or _was_corrected(run, one)):
         return Kind.DISPUTE_UNKNOWN, "The bank holds another amount than the books."
     if one.books_cents:
         found = run.gateway.dispute(one.document)
