@@ -188,6 +188,9 @@ class Album:
         page = self.window.page("meter")
         await self.hand.until(lambda: page.checks.model().rowCount() > 0, "meter and price are known")  # type: ignore[attr-defined]
         await self._picture("meter")
+        from bioql_console.shots_outbox import take_outbox
+
+        await take_outbox(self)
 
     async def _webhooks(self) -> None:
         await self.hand.open_page("webhooks")
