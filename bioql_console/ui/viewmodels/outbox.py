@@ -69,15 +69,14 @@ OUTBOX = (
     Column("Why not", lambda message: message.error, Look.MUTED, width=0),
 )
 REPORTS = (
-    Column("When", lambda report: formats.short_moment(report.created_ms), Look.MUTED, width=110),
-    Column("Meter", lambda report: report.meter or "none", Look.MONO, width=150, optional=True),
+    Column("When", lambda report: formats.short_moment(report.created_ms), Look.MUTED, width=124),
+    Column("Meter", lambda report: report.meter or "none", Look.MONO, width=170, optional=True),
+    Column("Counted", lambda report: formats.count(report.count), Look.NUMBER, width=90),
+    Column("Named", lambda report: formats.count(report.named), Look.NUMBER, width=80),
+    Column("Found here", lambda report: formats.count(report.joined), Look.NUMBER, width=110),
     Column(
-        "Reasons", lambda report: ", ".join(code_words(each.code) for each in report.refusals) or "not known", width=200
+        "Reasons", lambda report: ", ".join(code_words(each.code) for each in report.refusals) or "not known", width=0
     ),
-    Column("Counted", lambda report: formats.count(report.count), Look.NUMBER, width=70),
-    Column("Named", lambda report: formats.count(report.named), Look.NUMBER, width=66),
-    Column("Found here", lambda report: formats.count(report.joined), Look.NUMBER, width=84),
-    Column("In words", lambda report: report.words, Look.MUTED, width=0),
 )
 
 
