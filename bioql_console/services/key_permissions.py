@@ -90,12 +90,20 @@ NEEDLESS = {"Payouts": "/v1/payouts", "Transfers": "/v1/transfers", "Balance tra
 
 
 def explore(
-    gateway: "StripeGateway", *, restricted: bool, progress: Callable[[int, int], None] = lambda done, of: None
+    gateway: "StripeGateway",
+    *,
+    restricted: bool,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> KeyReach:
     """What the key of this gateway may do. An unrestricted one is asked nothing: it may do everything.
 
     Args:
-        progress: Called with how many of how many questions are answered, from any thread.
+        progress: Called with how many of how many questions are answered.
+        stopped: Asked before each question; once it says yes, the rest is not asked.
+
+    Raises:
+        OperatorError: `key.check_stopped`.
     """
     if not restricted:
         return KeyReach(False, {probe[0]: Answer.YES for probe in PROBES}, tuple(NEEDLESS))
@@ -103,14 +111,22 @@ def explore(
     answers: dict[KeyPermission, Answer] = {}
     trouble: OperatorError | None = None
     needless = []
+
+    def ask(method: str, path: str, params: dict[str, Any]) -> tuple[Answer, OperatorError | None]:
+        if stopped():
+            raise OperatorError(
+                "Checking the key was stopped.", fix="Check it again when there is time.", code="key.check_stopped"
+            )
+        return _answer(gateway, method, path, params)
+
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="key-probe") as pool:
-        asked = pool.map(lambda probe: (probe[0], *_answer(gateway, *probe[1:])), PROBES)
+        asked = pool.map(lambda probe: (probe[0], *ask(*probe[1:])), PROBES)
         for permission, answer, error in asked:
             answers[permission] = answer
             trouble = trouble or error
             done += 1
             progress(done, count)
-        found = pool.map(lambda path: _answer(gateway, "get", path, {"limit": 1}), NEEDLESS.values())
+        found = pool.map(lambda path: ask("get", path, {"limit": 1}), NEEDLESS.values())
         for name, (answer, _error) in zip(NEEDLESS, found, strict=True):
             if answer is Answer.YES:
                 needless.append(name)

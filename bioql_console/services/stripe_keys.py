@@ -62,6 +62,17 @@ class ProvenKey:
         return is_restricted(self.key)
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Who watches while a key is asked about; both are called from any thread."""
+
+    progress: Callable[[int, int], None] = lambda done, of: None
+    stopped: Callable[[], bool] = lambda: False
+
+
+NOBODY_WATCHES = Asking()
+
+
 class StripeKeys:
     """Every call may block.
 
@@ -91,7 +102,7 @@ class StripeKeys:
             # The other environment has no ledger yet, or one that can't be opened: its secrets are shown all the same.
             return KeyFacts(is_restricted(key), None, None)
 
-    def prove(self, environment: Environment, entered: str) -> ProvenKey:
+    def prove(self, environment: Environment, entered: str, asking: Asking = NOBODY_WATCHES) -> ProvenKey:
         """Ask Stripe whose key this is and what it may do, and compare it with the one that is stored.
 
         Raises:
@@ -99,11 +110,11 @@ class StripeKeys:
         """
         key = self._credentials.check(environment, SECRET_KEY_NAME, entered)
         account = self._door.account(environment, key)
-        reach = self._reach(environment, key)
+        reach = self._reach(environment, key, asking)
         old = self._credentials.stripe_secret_key(environment)
         if old is None or old == key:
             return ProvenKey(environment, key, account, reach)
-        loses = lost(self._reach(environment, old), reach)
+        loses = lost(self._reach(environment, old, asking), reach)
         summary = self._credentials.summary(environment, SECRET_KEY_NAME)
         return ProvenKey(environment, key, account, reach, summary, tuple(loses))
 
@@ -150,7 +161,9 @@ class StripeKeys:
             self._record(ledger, operator, environment, WEBHOOK_SECRET_NAME, None if same else old, summary, None)
         return summary
 
-    def test(self, environment: Environment, operator: str) -> tuple[StripeAccount, KeyReach]:
+    def test(
+        self, environment: Environment, operator: str, asking: Asking = NOBODY_WATCHES
+    ) -> tuple[StripeAccount, KeyReach]:
         """Ask Stripe about the stored key.
 
         Raises:
@@ -160,7 +173,7 @@ class StripeKeys:
         account = self._door.account(environment, key)
         with self._ledger_of(environment, True) as ledger:
             ledger.accept(account, fingerprint(key), operator)
-        return account, self._reach(environment, key)
+        return account, self._reach(environment, key, asking)
 
     def old_key_is_dead(self, environment: Environment, operator: str) -> bool:
         """Whether Stripe refuses the replaced key; then it is removed here too.
@@ -207,10 +220,10 @@ class StripeKeys:
             before = ", ".join(str(each) for each in known if each is not None)
             ledger.record(operator, f"removed {environment.word} credentials", before=before)
 
-    def _reach(self, environment: Environment, key: str) -> KeyReach:
+    def _reach(self, environment: Environment, key: str, asking: Asking) -> KeyReach:
         gateway = self._door.gateway(environment, key)
         try:
-            return explore(gateway, restricted=is_restricted(key))
+            return explore(gateway, restricted=is_restricted(key), progress=asking.progress, stopped=asking.stopped)
         finally:
             gateway.close()
 

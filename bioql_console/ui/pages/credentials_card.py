@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from bioql_console.domain.environment import Environment
@@ -48,6 +48,7 @@ class CredentialsCard(Card):
 
     save_asked = Signal(str, str)
     explore_asked = Signal()
+    stop_asked = Signal()
     forget_asked = Signal()
     old_key_asked = Signal()
     end_asked = Signal(str)
@@ -78,7 +79,11 @@ class CredentialsCard(Card):
         self.forget = button("Remove…", self.forget_asked.emit, "danger")
         self.result = PlainLabel().wrapped().selectable()
         self.capabilities = CapabilitiesView()
-        self.body.addLayout(toolbar(self.explore, self.forget, None))
+        self.asking = PlainLabel("", "muted")
+        self.stop = button("Stop", self._stop)
+        self.stop.setAccessibleName(f"Stop asking about the {word} key")
+        self.body.addLayout(toolbar(self.explore, self.forget, self.asking, None, self.stop))
+        self.stop.hide()
         self.body.addWidget(self.result)
         self.body.addWidget(self.capabilities)
         self.result.hide()
@@ -122,6 +127,19 @@ class CredentialsCard(Card):
 
     def show_explored(self, explored: KeyExplored) -> None:
         self.capabilities.show_explored(explored)
+
+    @Slot(object, str)
+    def show_asking(self, environment: Environment, words: str) -> None:
+        """How far asking Stripe is; told from another thread, so this is a slot."""
+        if environment is self.environment:
+            self.asking.setText(words)
+            if self.stop.isHidden() and words:
+                self.stop.setEnabled(True)
+            self.stop.setVisible(bool(words))
+
+    def _stop(self) -> None:
+        self.stop.setEnabled(False)
+        self.stop_asked.emit()
 
     def show_result(self, ok: bool, words: str) -> None:
         self.result.setProperty("role", "" if ok else "bad")

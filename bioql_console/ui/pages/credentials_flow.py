@@ -34,6 +34,8 @@ class CredentialsFlow:
             model.busy_changed.connect(card.lock)
             card.save_asked.connect(partial(model.act, self._save, environment))
             card.explore_asked.connect(partial(model.act, model.explore, environment))
+            model.asking.connect(card.show_asking)
+            card.stop_asked.connect(model.stop_asking)
             card.forget_asked.connect(partial(model.act, self._forget, environment))
             card.old_key_asked.connect(partial(model.act, model.look_at_old_key, environment))
             card.end_asked.connect(partial(model.act, model.end_overlap, environment))

@@ -1,6 +1,8 @@
 """Stripe's secrets of Test and Live: proven, stored, replaced, explored, removed."""
 
+import threading
 from dataclasses import dataclass
+from functools import partial
 
 from PySide6.QtCore import Signal
 
@@ -10,7 +12,7 @@ from bioql_console.services.credentials import SecretSummary
 from bioql_console.services.key_capabilities import Capability, capabilities
 from bioql_console.services.key_permissions import KeyReach
 from bioql_console.services.secrets import ALL_NAMES, PREVIOUS_OF, SECRET_KEY_NAME, WEBHOOK_SECRET_NAME
-from bioql_console.services.stripe_keys import WORDS, KeyFacts, ProvenKey
+from bioql_console.services.stripe_keys import WORDS, Asking, KeyFacts, ProvenKey
 from bioql_console.ui.viewmodels.view_model import ViewModel
 from bioql_console.ui.workspace import Workspace
 
@@ -47,12 +49,14 @@ class CredentialsViewModel(ViewModel):
     Signals:
         seen: Environment and CredentialsSeen.
         explored: Environment and KeyExplored.
+        asking: Environment, and how far asking about its key is, in words; empty when it is over.
         said: Environment, whether it went well, and words.
         stored: What was done, one sentence.
     """
 
     seen = Signal(object, object)
     explored = Signal(object, object)
+    asking = Signal(object, str)
     said = Signal(object, bool, str)
     stored = Signal(str)
     topics = frozenset({"credentials"})
@@ -60,6 +64,7 @@ class CredentialsViewModel(ViewModel):
     def __init__(self, workspace: Workspace) -> None:
         super().__init__(workspace)
         self.keys, self.credentials = self.console.keys, self.console.credentials
+        self._stopped = threading.Event()
 
     async def _load(self) -> None:
         for environment in BOTH:
@@ -81,11 +86,29 @@ class CredentialsViewModel(ViewModel):
         Raises:
             OperatorError: `key.*`, `stripe.*`; nothing is stored.
         """
-        self.said.emit(environment, True, "Asking Stripe whose key this is and what it may do…")
+        asking = self._watched(environment)
         try:
-            return await self.console.workers.stripe.run(self.keys.prove, environment, entered)
+            return await self.console.workers.stripe.run(self.keys.prove, environment, entered, asking)
         finally:
-            self.said.emit(environment, True, "")
+            self.asking.emit(environment, "")
+
+    def _watched(self, environment: Environment) -> Asking:
+        self._stopped.clear()
+        self.said.emit(environment, True, "")
+        self.asking.emit(environment, "Asking Stripe whose key this is…")
+        return Asking(partial(self._tell_progress, environment), self._stopped.is_set)
+
+    def _tell_progress(self, environment: Environment, done: int, of: int) -> None:
+        """Called on the worker's thread."""
+        self.asking.emit(environment, f"Asking Stripe what the key may do: {done} of {of}…")
+
+    def stop_asking(self) -> None:
+        """After the questions that are on their way; what was entered is not stored."""
+        self._stopped.set()
+
+    def close(self) -> None:
+        self._stopped.set()
+        super().close()
 
     async def unproven(self, environment: Environment, entered: str) -> ProvenKey:
         return await self.console.workers.keychain.run(self.keys.unproven, environment, entered)
@@ -141,15 +164,17 @@ class CredentialsViewModel(ViewModel):
 
     async def explore(self, environment: Environment) -> None:
         """Ask Stripe whose the stored key is and what it may do."""
-        self.said.emit(environment, True, "Asking Stripe whose key this is and what it may do…")
+        asking, test = self._watched(environment), self.keys.test
         try:
-            account, reach = await self.console.workers.stripe.run(self.keys.test, environment, self.console.operator)
+            account, reach = await self.console.workers.stripe.run(test, environment, self.console.operator, asking)
         except OperatorError as error:
             self.said.emit(environment, False, error.sentence())
         else:
             self._switched(environment)
             self.said.emit(environment, True, "")
             self._show_reach(environment, f"{account.name} · {account.id}", reach)
+        finally:
+            self.asking.emit(environment, "")
         await self._load()
 
     def _show_reach(self, environment: Environment, account: str, reach: KeyReach) -> None:

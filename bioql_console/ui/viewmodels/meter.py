@@ -18,9 +18,9 @@ from bioql_console.ui.workspace import Workspace
 USAGE_DAYS = 30
 MOST_USERS = 200
 CHECKS = (
-    Column("What", lambda check: check.what, width=130),
-    Column("Expected", lambda check: check.expected, Look.MONO, width=220),
-    Column("Actual", lambda check: check.actual or "not known", Look.MONO, width=220),
+    Column("What", lambda check: check.what, width=112),
+    Column("Expected", lambda check: check.expected, Look.MONO, width=192),
+    Column("Actual", lambda check: check.actual or "not known", Look.MONO, width=192),
     Column(
         "State",
         lambda check: "as expected" if check.agrees else "differs",

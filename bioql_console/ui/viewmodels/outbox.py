@@ -59,7 +59,7 @@ OUTBOX = (
     Column("Used", lambda message: formats.short_moment(message.occurred_ms), Look.MUTED, width=124),
     Column("What", lambda message: KINDS[message.kind], width=84),
     Column("Customer", lambda message: message.stripe_customer_id, Look.MONO, width=136, optional=True),
-    Column("Amount", lambda message: formats.dollars(message.value * 10_000), Look.NUMBER, width=86),
+    Column("Amount", lambda message: formats.dollars(message.value * 10_000), Look.NUMBER, width=98),
     Column("State", lambda message: message.state.value, Look.PILL, tone=lambda one: TONES[one.state], width=84),
     Column("Tries", lambda message: formats.count(message.attempts), Look.NUMBER, width=50, optional=True),
     Column(
