@@ -73,6 +73,7 @@ class Album:
             self._overview_with_events,
             self._money_back,
             self._reconcile,
+            self._meter_repair,
             self._palette,
             self._dialog,
             self._status,
@@ -244,6 +245,11 @@ class Album:
         from bioql_console.shots_reconcile import take_reconciliation
 
         await take_reconciliation(self)
+
+    async def _meter_repair(self) -> None:
+        from bioql_console.shots_meter import take_meter_repair
+
+        await take_meter_repair(self)
 
     async def _palette(self) -> None:
         await self.hand.open_page("overview")

@@ -19,6 +19,15 @@ CAPABILITIES: dict[str, tuple[str, ...]] = {
     ),
     "Report usage to the meter": ("send_meter_event", "cancel_usage"),
     "Set up meter and price": ("find_meter", "create_meter", "find_price", "find_product", "create_price"),
+    "Repair meter and price": (
+        "rename_meter",
+        "deactivate_meter",
+        "reactivate_meter",
+        "change_product",
+        "take_lookup_key",
+        "set_price_active",
+        "end_subscription",
+    ),
     "Subscriptions and invoices": (
         "subscribe",
         "invoice_usage_now",
@@ -30,7 +39,13 @@ CAPABILITIES: dict[str, tuple[str, ...]] = {
     "Credit customers": ("credit_balance", "customer", "customer_exists"),
     "Refund": ("refund", "refunds_of", "charge", "payment"),
     "See and answer disputes": ("dispute", "dispute_pages", "answer_dispute", "close_dispute"),
-    "Fetch missed events": ("list_events", "events_around", "retrieve_event"),
+    "Fetch missed events": (
+        "list_events",
+        "events_around",
+        "retrieve_event",
+        "list_thin_events",
+        "retrieve_thin_event",
+    ),
     "Reconcile": (
         "customer_pages",
         "charge_pages",

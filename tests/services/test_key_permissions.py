@@ -3,6 +3,7 @@
 import pytest
 
 from bioql_console.domain.environment import Environment
+from bioql_console.domain.errors import OperatorError
 from bioql_console.services.key_capabilities import CAPABILITIES, Verdict, capabilities
 from bioql_console.services.key_permissions import NONE_SUCH, PROBES, Answer, KeyReach, advice, explore, needed
 from bioql_console.services.stripe_catalog import CALLS, Access, KeyPermission, Resource
@@ -51,7 +52,11 @@ def test_cure_names_what_to_set(desk: Desk) -> None:
     assert found["Refund"].verdict is Verdict.LACKS
     assert found["Refund"].cure == "Set Charges and Refunds to Write on Stripe's API keys page."
     assert found["Set up meter and price"].cure == "Set Prices to Write on Stripe's API keys page."
-    assert [each.title for each in found.values() if each.lacking] == ["Set up meter and price", "Refund"]
+    assert [each.title for each in found.values() if each.lacking] == [
+        "Set up meter and price",
+        "Repair meter and price",
+        "Refund",
+    ]
 
 
 def test_in_live_writes_are_not_tried_and_said_to_be_unknown(desk: Desk) -> None:
@@ -69,6 +74,22 @@ def test_in_live_who_may_not_read_is_known_not_to_write(desk: Desk) -> None:
 def test_what_a_key_may_read_without_need_is_named(desk: Desk) -> None:
     assert reach_of(desk, ALL).needless == ()
     assert explore(StripeGateway(desk.made(), TEST, base=desk.address), restricted=False).needless
+
+
+def test_asking_tells_how_far_it_is_and_stops_when_asked_to(desk: Desk) -> None:
+    told: list[tuple[int, int]] = []
+    gateway = StripeGateway(desk.made(ALL), TEST, base=desk.address)
+    explore(gateway, restricted=True, progress=lambda done, of: told.append((done, of)))
+    assert told == [(done, 30) for done in range(1, 31)]
+    del told[:]
+    with pytest.raises(OperatorError, match="was stopped"):
+        explore(
+            gateway,
+            restricted=True,
+            progress=lambda done, of: told.append((done, of)),
+            stopped=lambda: len(told) >= 3,
+        )
+    assert 3 <= len(told) < 30
 
 
 def test_every_call_belongs_to_something_that_operators_do() -> None:

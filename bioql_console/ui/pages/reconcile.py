@@ -113,7 +113,7 @@ class ReconcilePage(Page):
         splitter.addWidget(beside)
         splitter.setStretchFactor(0, 1)
         splitter.setChildrenCollapsible(False)
-        splitter.setSizes([700, 348])
+        splitter.setSizes([748, 300])
         self.tabs.addTab(splitter, "Differences")
 
     # --- life

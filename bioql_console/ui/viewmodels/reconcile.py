@@ -113,11 +113,11 @@ class ReconcileViewModel(ViewModel):
         self.mended: dict[str, str] = {}
         self.kind: Kind | None = None
         columns = (
-            Column("UTC day", lambda row: row.day, Look.MUTED, width=98),
+            Column("UTC day", lambda row: row.day, Look.MUTED, width=92),
             Column("What", lambda row: row.kind.value.title, width=0),
             Column("Customer", lambda row: row.user_name or "—", width=112, optional=True),
-            _side("Books", "ledger_cents", 90),
-            _side("Stripe", "stripe_cents", 90),
+            _side("Books", "ledger_cents", 84),
+            _side("Stripe", "stripe_cents", 84),
             Column("State", self._state, Look.PILL, tone=self._tone, width=82),
         )
         self.differences = RowTable(columns, identity=lambda row: row.key)
