@@ -110,6 +110,7 @@ class StripeTraffic:
             pause_ms = rate_limit_pause_ms(answer[2], tries)
             if answer[1] != 429 or pause_ms > self._limits.longest_pause_ms or self._closed.wait(pause_ms / 1000):
                 break
+            self._guard.allow(method, path)  # what was armed may be locked again after the pause
             answer = self._measured(once)
         body, status, headers = answer
         if status < 500:

@@ -16,7 +16,7 @@ from bioql_console.domain.errors import OperatorError
 from bioql_console.services.key_permissions import PROBES, Answer, explore
 from bioql_console.services.stripe_catalog import CALLS, Access
 from bioql_console.services.stripe_gateway import StripeGateway
-from bioql_console.services.stripe_transport import LockedInLive
+from bioql_console.services.stripe_transport import LockedInLive, WriteGuard
 from tests.gateway.lab import Lab, call_of
 from tests.gateway.thin_walk import thin_events
 from tests.gateway.walks import WALKS
@@ -59,8 +59,11 @@ class LiveBeside(Lab):
         self._server = _Standin(self)
         self._thread = Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
+        self.live = self.gateway_with(self._guard)
+
+    def gateway_with(self, guard: WriteGuard) -> StripeGateway:
         address = f"http://127.0.0.1:{self._server.server_port}"
-        self.live = StripeGateway(LIVE_KEY, Environment.LIVE, base=address, guard=self._guard)
+        return StripeGateway(LIVE_KEY, Environment.LIVE, base=address, guard=guard)
 
     def close(self) -> None:
         self._server.shutdown()
@@ -176,3 +179,25 @@ def test_every_write_of_the_catalogue_is_kept_in(tmp_path: Path) -> None:
             with pytest.raises(OperatorError, match="LIVE is locked"):
                 lab.live._client.raw_request(method.lower(), path.replace("{}", "x_1"))
         assert lab.left == []
+
+
+class ArmedOnce(Held):
+    """Armed for one request; locked again after it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.armed = True
+
+    def allow(self, method: str, path: str) -> None:
+        if not self.armed:
+            super().allow(method, path)
+        self.armed = False
+
+
+def test_a_write_that_stripe_asks_to_repeat_later_is_asked_about_again(tmp_path: Path) -> None:
+    with beside(tmp_path) as lab:
+        lab.control("faults", status=429, path="/v1/billing/meters", count=1)
+        gateway = lab.gateway_with(ArmedOnce())
+        with pytest.raises(OperatorError, match="LIVE is locked"):
+            gateway.rename_meter("mtr_1", "Shots")
+        assert lab.left == [("POST", "/v1/billing/meters/mtr_1")]
