@@ -18,17 +18,25 @@ class Worker:
 
     def __init__(self, name: str, threads: int = 1) -> None:
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix=name)
+        self._closed = False
 
     def submit(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Start a call; for callers without an event loop."""
         return self._pool.submit(work, *args, **kwargs)
 
     async def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """The call's answer or exception."""
+        """The call's answer or exception.
+
+        Raises:
+            CancelledError: the pool was closed; a page that asks on its way out has no use for an answer.
+        """
+        if self._closed:
+            raise asyncio.CancelledError
         return await asyncio.wrap_future(self.submit(work, *args, **kwargs))
 
     def close(self) -> None:
         """Wait for calls in hand; those that have not begun are dropped."""
+        self._closed = True
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 

@@ -103,6 +103,7 @@ def test_the_key_is_in_its_environment_and_nowhere_else(
         wait_until(lambda: cli.pid is not None and b"listen" in Path(f"/proc/{cli.pid}/cmdline").read_bytes())
         # It is Python until it has become the program.
         wait_until(lambda: b"parent_death" not in Path(f"/proc/{cli.pid}/cmdline").read_bytes())
+        wait_until(lambda: bool(environment_of(cli.pid or 0)))  # in the middle of becoming it, it has none
         words = Path(f"/proc/{cli.pid}/cmdline").read_bytes().decode().split("\0")
         given = environment_of(cli.pid or 0)
         assert given["STRIPE_API_KEY"] == KEY

@@ -77,6 +77,12 @@ def test_closing_waits_for_what_has_begun_and_drops_the_rest() -> None:
     assert dropped.cancelled()
 
 
+async def test_who_asks_after_the_end_is_cancelled_and_reports_no_bug(worker: Worker) -> None:
+    worker.close()
+    with pytest.raises(asyncio.CancelledError):
+        await worker.run(divmod, 7, 2)
+
+
 def test_call_in_time_gives_its_answer_or_failure() -> None:
     assert call_with_deadline(lambda: 7, 5, "test") == 7
     with pytest.raises(LookupError):

@@ -157,8 +157,8 @@ LISTS: dict[str, tuple[Callable[[UnitOfWork, int], Any], Callable[[UnitOfWork, C
         5,
     ),
     "links": (
-        lambda work, number: work.checkouts.add(CheckoutLink(f"r{number}", 1, 50, 1, CheckoutState.CREATING, NOW)),
-        lambda work, after: work.checkouts.page(CheckoutQuery(text="ad", states=("creating",), user_id=1), after, 3),
+        lambda work, number: work.checkouts.add(CheckoutLink(f"r{number}", 1, 50, 1, CheckoutState.EXPIRED, NOW)),
+        lambda work, after: work.checkouts.page(CheckoutQuery(text="ad", states=("expired",), user_id=1), after, 3),
         10,
     ),
     "the trail": (

@@ -50,7 +50,7 @@ class MeterPage(Page):
         self.body.addWidget(self.checks, 1)
         self.body.addWidget(self.notes)
         self.usage = BarChart("Shots per day, all customers")
-        usage = Card("Shots per day", "30 days, all customers")
+        usage = Card("Shots per day", "30 days")
         usage.body.addWidget(self.usage)
         usage.body.addStretch(1)
         self.outbox = OutboxView()

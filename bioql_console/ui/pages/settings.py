@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QScrollArea, QSpinBox, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from bioql_console.domain.environment import Environment
 from bioql_console.services.keychain import KeychainStatus
@@ -19,7 +19,7 @@ from bioql_console.ui.viewmodels.credentials import CredentialsViewModel
 from bioql_console.ui.viewmodels.settings import SettingsViewModel
 from bioql_console.ui.widgets.buttons import button
 from bioql_console.ui.widgets.cards import Card, KeyValues
-from bioql_console.ui.widgets.fields import Labelled, field, parse_dollars
+from bioql_console.ui.widgets.fields import Labelled, field, number_field, parse_dollars
 from bioql_console.ui.widgets.labels import PlainLabel, StatePill
 from bioql_console.ui.workspace import Workspace
 
@@ -83,10 +83,7 @@ class SettingsPage(Page):
 
     def _server_card(self) -> Card:
         card = Card("Embedded server", "counts from its next start")
-        self.port, self.every = QSpinBox(), QSpinBox()
-        self.port.setRange(0, 65_535)
-        self.every.setRange(5, 300)
-        self.every.setSuffix(" s")
+        self.port, self.every = number_field(0, 65_535), number_field(5, 300, " s")
         self.dashboard = field("empty: the server's own address")
         card.body.addWidget(Labelled("Port, 0 chooses a free one", self.port))
         card.body.addWidget(Labelled("Look at health every", self.every))
@@ -97,9 +94,7 @@ class SettingsPage(Page):
     def _billing_card(self) -> Card:
         card = Card("Billing", "counts from the next start")
         self.threshold, self.welcome = QLineEdit(), QLineEdit()
-        self.terms = QSpinBox()
-        self.terms.setRange(0, 365)
-        self.terms.setSuffix(" days")
+        self.terms = number_field(0, 365, " days")
         card.body.addWidget(
             Labelled("Invoice threshold", self.threshold, "What a user may owe before an invoice is made.")
         )
@@ -110,9 +105,7 @@ class SettingsPage(Page):
 
     def _limits_card(self) -> Card:
         card = Card("Limits of the API", "counts from the server's next start")
-        self.requests, self.wrong_keys, self.registrations = QSpinBox(), QSpinBox(), QSpinBox()
-        for box in (self.requests, self.wrong_keys, self.registrations):
-            box.setRange(1, 100_000)
+        self.requests, self.wrong_keys, self.registrations = (number_field(1, 100_000) for _ in range(3))
         card.body.addWidget(Labelled("Requests a second, for each key", self.requests))
         card.body.addWidget(Labelled("Wrong keys a minute, from one address", self.wrong_keys))
         card.body.addWidget(Labelled("Registrations a minute, from one address", self.registrations))

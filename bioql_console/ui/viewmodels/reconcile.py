@@ -113,9 +113,9 @@ class ReconcileViewModel(ViewModel):
         self.mended: dict[str, str] = {}
         self.kind: Kind | None = None
         columns = (
-            Column("UTC day", lambda row: row.day, Look.MUTED, width=92),
+            Column("UTC day", lambda row: row.day, Look.MUTED, width=104),
             Column("What", lambda row: row.kind.value.title, width=0),
-            Column("Customer", lambda row: row.user_name or "—", width=112, optional=True),
+            Column("Customer", lambda row: row.user_name or "—", width=104, optional=True),
             _side("Books", "ledger_cents", 84),
             _side("Stripe", "stripe_cents", 84),
             Column("State", self._state, Look.PILL, tone=self._tone, width=82),
