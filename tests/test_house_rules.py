@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import error_codes, stripe_call_table
+from tests import error_codes, fault_table, stripe_call_table
 from tests.sources import ROOT, python_files, text, tree
 
 MAX_LINES = 300
@@ -148,6 +148,16 @@ def test_page_of_stripe_calls_is_current() -> None:
     fresh = stripe_call_table.page()
     assert stripe_call_table.PAGE.read_text(encoding="utf-8") == fresh, (
         "docs/stripe-calls.md is not what the catalogue says; run scripts/docs-stripe-calls."
+    )
+
+
+def test_every_fault_is_told_in_full() -> None:
+    _report(fault_table.wrong(), "Mend these markers, then run scripts/docs-faults.")
+
+
+def test_page_of_faults_is_current() -> None:
+    assert fault_table.PAGE.read_text(encoding="utf-8") == fault_table.page(), (
+        "docs/faults.md is not what the tests' markers say; run scripts/docs-faults."
     )
 
 

@@ -190,6 +190,11 @@ except OperatorError as error:
 """
 
 
+@pytest.mark.fault(
+    "Database",
+    "the disk is full while settings are saved",
+    "The old file stays whole, and the save is refused with the next step.",
+)
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of this kind exist on Unix only")
 def test_full_disk_leaves_the_old_file_whole(data_dir: Path) -> None:
     save(Settings(port=6001), data_dir)

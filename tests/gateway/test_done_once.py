@@ -31,6 +31,11 @@ def until_done(deed: Deed, lab: Lab, pause_s: int) -> None:
     pytest.fail("it is never done")
 
 
+@pytest.mark.fault(
+    "Stripe",
+    "Stripe repeats an earlier failure for an idempotency key",
+    "It is done under the next key.",
+)
 @pytest.mark.parametrize("make", [*DEEDS, *WITHIN_A_DAY])
 def test_a_failure_that_stripe_repeats_keeps_nothing_from_being_done(lab: Lab, make: Callable[[Lab], Deed]) -> None:
     deed = make(lab)
@@ -40,6 +45,11 @@ def test_a_failure_that_stripe_repeats_keeps_nothing_from_being_done(lab: Lab, m
     assert deed.count() == 1
 
 
+@pytest.mark.fault(
+    "Stripe",
+    "the answer to any write is lost and it is asked again at once",
+    "It was done once.",
+)
 @pytest.mark.parametrize("make", [*DEEDS, *WITHIN_A_DAY])
 def test_answers_are_lost_and_it_is_asked_again_at_once(lab: Lab, make: Callable[[Lab], Deed]) -> None:
     deed = make(lab)
@@ -48,6 +58,11 @@ def test_answers_are_lost_and_it_is_asked_again_at_once(lab: Lab, make: Callable
     assert deed.count() == 1
 
 
+@pytest.mark.fault(
+    "Stripe",
+    "the answer is lost and it is asked again when Stripe has forgotten the idempotency key",
+    "It was done once.",
+)
 @pytest.mark.parametrize("make", DEEDS)
 def test_answers_are_lost_and_it_is_asked_again_when_stripe_forgot_the_key(
     lab: Lab, make: Callable[[Lab], Deed]

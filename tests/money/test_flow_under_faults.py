@@ -46,6 +46,11 @@ def test_the_flow_does_what_it_should(undisturbed: tuple[dict[str, Any], int]) -
     assert {name: cents for name, cents, _ in found["metered"]} == {"ada": 320_000, "bo": 339_800, "cy": 119_600}
 
 
+@pytest.mark.fault(
+    "Stripe",
+    "a fifth of the calls fail: 429, 500, a lost answer, no answer",
+    "From registration to refund everything ends the same, to the cent and to the object.",
+)
 @pytest.mark.parametrize(("name", "seed", "retries"), RUNS)
 def test_the_flow_ends_the_same(
     tmp_path: Path,
@@ -65,6 +70,11 @@ def test_the_flow_ends_the_same(
     world.close()
 
 
+@pytest.mark.fault(
+    "Stripe",
+    "connections to Stripe are really cut, and answers really never come",
+    "From registration to refund everything ends the same, to the cent and to the object.",
+)
 def test_the_flow_ends_the_same_over_real_sockets(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, undisturbed: tuple[dict[str, Any], int]
 ) -> None:

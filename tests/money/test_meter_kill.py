@@ -55,6 +55,12 @@ def sandbox(tmp_path: Path) -> Iterator[tuple[Sandbox, str]]:
     made.close()
 
 
+@pytest.mark.fault(
+    "Crash",
+    "kill -9 while usage is sent to Stripe's meter",
+    "Each run is counted once, to the cent, however often the sender is killed.",
+    figure="12 kills, 400 runs",
+)
 def test_every_run_is_counted_once_however_often_the_sender_is_killed(
     sandbox: tuple[Sandbox, str], tmp_path: Path
 ) -> None:

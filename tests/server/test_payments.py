@@ -119,6 +119,11 @@ def test_part_of_the_balance_can_be_paid(site: Site) -> None:
     site.books_balance()
 
 
+@pytest.mark.fault(
+    "Stripe",
+    "Stripe is down while a customer pays",
+    "The customer is told with 502, and can pay as soon as Stripe is back.",
+)
 def test_stripe_down_is_a_502_and_recovers(site: Site) -> None:
     site.console.sandbox.faults(500, "/v1/checkout/sessions", 10)
     assert site.create_payment().status_code == 502
@@ -126,6 +131,11 @@ def test_stripe_down_is_a_502_and_recovers(site: Site) -> None:
     assert site.create_payment().status_code == 200
 
 
+@pytest.mark.fault(
+    "Order",
+    "every event of a payment is delivered twice",
+    "The payment counts once.",
+)
 def test_every_delivery_twice_counts_once(site: Site) -> None:
     site.console.sandbox.delivery(duplicate=3, shuffle=True)
     site.pay(site.create_payment().json()["url"])

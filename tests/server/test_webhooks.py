@@ -29,12 +29,22 @@ def test_signed_event_is_stored_before_it_is_acknowledged(site: Site) -> None:
     assert [each.id for each in site.events()] == ["evt_test1"]
 
 
+@pytest.mark.fault(
+    "Order",
+    "an event is delivered twice",
+    "Both are acknowledged, and it is stored once.",
+)
 def test_the_same_event_twice_is_one(site: Site) -> None:
     assert site.deliver(event(site)).status_code == 200
     assert site.deliver(event(site)).status_code == 200
     assert len(site.events()) == 1
 
 
+@pytest.mark.fault(
+    "Signature",
+    "a signature by another secret, an hour old, or an hour ahead",
+    "It is refused with 400, nothing is stored, and the Webhooks page says why.",
+)
 @pytest.mark.parametrize(
     ("secret", "age_s", "why"),
     [
@@ -51,12 +61,22 @@ def test_bad_signatures_store_nothing(site: Site, secret: str | None, age_s: int
     assert why in site.console.listener.rejections()[0].reason
 
 
+@pytest.mark.fault(
+    "Signature",
+    "no signature at all",
+    "It is refused with 400, and nothing is stored.",
+)
 def test_unsigned_events_store_nothing(site: Site) -> None:
     answer = site.http.post("/webhooks/stripe", content=event(site))
     assert answer.status_code == 400
     assert site.events() == []
 
 
+@pytest.mark.fault(
+    "Signature",
+    "a signed body that was changed on its way",
+    "It is refused with 400, and nothing is stored.",
+)
 def test_changed_body_stores_nothing(site: Site) -> None:
     from bioql_console.services.signature import sign
 
@@ -67,12 +87,22 @@ def test_changed_body_stores_nothing(site: Site) -> None:
     assert site.events() == []
 
 
+@pytest.mark.fault(
+    "Events",
+    "a signed body that is no event",
+    "It is refused with 400, and nothing is stored.",
+)
 @pytest.mark.parametrize("body", [b"[]", b"{}", b'{"id": 5}', b'{"object": "event"}', b"null"])
 def test_signed_nonsense_is_refused(site: Site, body: bytes) -> None:
     assert site.deliver(body).status_code == 400
     assert site.events() == []
 
 
+@pytest.mark.fault(
+    "Requests",
+    "an event of 300 kB, a compressed one, another method",
+    "413, 415 and 405; nothing is read further, nothing stored.",
+)
 def test_large_compressed_and_other_methods_are_refused(site: Site) -> None:
     assert site.deliver(b"x" * 300_000).status_code == 413
     assert site.http.get("/webhooks/stripe").status_code == 405
@@ -80,12 +110,22 @@ def test_large_compressed_and_other_methods_are_refused(site: Site) -> None:
     assert site.http.post("/webhooks/stripe", content=b"x", headers=headers).status_code == 415
 
 
+@pytest.mark.fault(
+    "Requests",
+    "a page in the operator's browser calls the server under another host name",
+    "It is refused with 421.",
+)
 def test_another_host_name_is_refused(site: Site) -> None:
     for path in ("/health", "/webhooks/stripe"):
         assert site.http.get(path, headers={"Host": "evil.example"}).status_code == 421
     assert site.http.get("/health", headers={"Host": "localhost:99"}).status_code == 200
 
 
+@pytest.mark.fault(
+    "Events",
+    "a live event arrives in the Sandbox",
+    "It is acknowledged and kept in quarantine with the reason; no money moves.",
+)
 def test_live_event_in_the_sandbox_is_quarantined(site: Site) -> None:
     completed = {"data": {"object": {"id": "cs_1", "object": "checkout.session", "payment_status": "paid"}}}
     site.deliver(event(site, "checkout.session.completed", livemode=True, **completed))
@@ -95,6 +135,11 @@ def test_live_event_in_the_sandbox_is_quarantined(site: Site) -> None:
     site.books_balance()
 
 
+@pytest.mark.fault(
+    "Events",
+    "a payment of a customer whom the ledger does not know",
+    "It is acknowledged and kept in quarantine with the reason; no money moves.",
+)
 def test_payment_of_an_unknown_customer_is_quarantined_never_guessed(site: Site) -> None:
     session = {
         "id": "cs_test_unknown",

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -91,6 +92,11 @@ STORIES = {
 }
 
 
+@pytest.mark.fault(
+    "Order",
+    "events arrive in any order, some twice",
+    "The balance ends the same, to the cent.",
+)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), name=st.sampled_from(sorted(STORIES)), pauses=st.lists(st.booleans(), min_size=1, max_size=4))
 def test_the_end_is_the_same(tmp_path: Path, data: st.DataObject, name: str, pauses: list[bool]) -> None:
@@ -118,6 +124,11 @@ MISFITS = {
 }
 
 
+@pytest.mark.fault(
+    "Events",
+    "an event with another amount, currency or customer than expected",
+    "It is kept in quarantine with the reason; no money moves.",
+)
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.sampled_from(sorted(MISFITS)), live=st.booleans())
 def test_what_does_not_fit_moves_no_money(tmp_path: Path, name: str, live: bool) -> None:

@@ -168,6 +168,11 @@ def test_address_with_a_slip(make: Make, url: str, port: int, monkeypatch: pytes
 # --- it does not end --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(
+    "Processes",
+    "an external server ignores the request to end",
+    "It is made to end.",
+)
 def test_child_that_will_not_end_is_made_to(make: Make, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(external_server, "STOP_S", 0.3)
     server = make(*standin(port, "deaf"))

@@ -56,6 +56,11 @@ def test_no_core_dumps_and_private_files(tmp_path: Path) -> None:
     assert done.stdout.strip() == '[0, [0, 0], "0o600"]'
 
 
+@pytest.mark.fault(
+    "Secrets",
+    "the console crashes",
+    "No memory is written to the disk.",
+)
 def test_crash_leaves_no_memory_on_disk(tmp_path: Path) -> None:
     crash = "import os; from bioql_console.services.hardening import harden; harden(); os.abort()"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
@@ -66,6 +71,11 @@ def test_crash_leaves_no_memory_on_disk(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.fault(
+    "Secrets",
+    "another program of the same user reads the console's memory",
+    "The system refuses it.",
+)
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root can act as another user")
 def test_other_programs_of_the_same_user_can_not_look_inside() -> None:
     watched = subprocess.Popen(

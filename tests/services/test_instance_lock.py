@@ -57,6 +57,11 @@ def refusal(data_dir: Path) -> OperatorError:
     return refused.value
 
 
+@pytest.mark.fault(
+    "Processes",
+    "a second console or server on one data folder",
+    "It is refused, naming the first with its process, host and start.",
+)
 def test_second_console_is_told_who_was_first(data_dir: Path) -> None:
     with holder(data_dir) as first:
         error = refusal(data_dir)
@@ -76,6 +81,11 @@ def test_console_that_ended_leaves_the_folder_free(data_dir: Path) -> None:
         pass
 
 
+@pytest.mark.fault(
+    "Processes",
+    "the first console was killed",
+    "Its data folder is free at once.",
+)
 def test_console_that_was_killed_leaves_the_folder_free(data_dir: Path) -> None:
     with holder(data_dir) as first:
         first.kill()
@@ -85,6 +95,11 @@ def test_console_that_was_killed_leaves_the_folder_free(data_dir: Path) -> None:
             assert json.loads((data_dir / "console.lock.json").read_text())["pid"] == os.getpid()
 
 
+@pytest.mark.fault(
+    "Processes",
+    "a child outlives the killed console",
+    "The data folder is free all the same.",
+)
 def test_server_that_outlives_a_killed_console_does_not_hold_its_folder(data_dir: Path) -> None:
     with holder(data_dir, "with-helper") as first:
         first.kill()

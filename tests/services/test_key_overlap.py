@@ -60,6 +60,11 @@ class Entries(KeychainSecrets):
         return KeychainStatus("ok", "Secrets are in the keychain.")
 
 
+@pytest.mark.fault(
+    "Signature",
+    "the signing secret is being replaced",
+    "Old and new count until the end that was agreed, also after a restart; then only the new one.",
+)
 @pytest.mark.keychain
 def test_old_and_new_are_accepted_until_the_end_also_after_a_restart(keyring_session: KeychainSession) -> None:
     clock = Clock()

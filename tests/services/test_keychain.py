@@ -155,6 +155,11 @@ def test_nothing_longer_than_any_keychain_takes_is_tried() -> None:
 # --- missing ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(
+    "Keychain",
+    "there is no keychain",
+    "It is said with its cure, and no secret passes for stored.",
+)
 @pytest.mark.parametrize("address", [None, "unix:path=gone.socket", "nonsense"])
 def test_desktop_without_a_keychain(address: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     if address is not None:
@@ -181,6 +186,11 @@ def test_keychain_that_is_started_later_is_found(
 # --- closed -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(
+    "Keychain",
+    "the keychain is locked",
+    "Each call is refused with the cure, and nothing is written anywhere else.",
+)
 @pytest.mark.keychain
 def test_locked_keychain(keyring_session: KeychainSession) -> None:
     keychain = KeychainSecrets()
@@ -193,6 +203,11 @@ def test_locked_keychain(keyring_session: KeychainSession) -> None:
     assert not files_with(KEY, *homes(keyring_session))
 
 
+@pytest.mark.fault(
+    "Keychain",
+    "the keychain's daemon is killed",
+    "Its successor is locked, and that is said with the cure.",
+)
 @pytest.mark.keychain
 def test_daemon_that_died_comes_back_locked(keyring_session: KeychainSession) -> None:
     keychain = KeychainSecrets()
@@ -201,6 +216,11 @@ def test_daemon_that_died_comes_back_locked(keyring_session: KeychainSession) ->
     assert set(refusals(keychain).values()) == {"keychain.locked"}
 
 
+@pytest.mark.fault(
+    "Keychain",
+    "the keychain's password prompt is dismissed",
+    "It is said with its cure, and nothing is written anywhere else.",
+)
 @pytest.mark.keychain
 def test_prompt_that_is_dismissed(keyring_session: KeychainSession) -> None:
     """A daemon without a collection asks to create one, and nobody can answer."""
@@ -218,6 +238,11 @@ def test_prompt_that_is_dismissed(keyring_session: KeychainSession) -> None:
 # --- silent -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(
+    "Keychain",
+    "the keychain's daemon is frozen",
+    "A call costs the deadline and no more, and is refused with the cure.",
+)
 @pytest.mark.keychain
 def test_frozen_keychain_costs_the_deadline_and_no_more(keyring_session: KeychainSession) -> None:
     keychain = KeychainSecrets(SHORT_S)
@@ -231,6 +256,11 @@ def test_frozen_keychain_costs_the_deadline_and_no_more(keyring_session: Keychai
     assert "password prompt" in status.cure
 
 
+@pytest.mark.fault(
+    "Keychain",
+    "the frozen keychain comes back",
+    "It is used again, and few threads waited for it.",
+)
 @pytest.mark.keychain
 def test_keychain_that_thaws_is_used_again_however_often_it_was_asked(keyring_session: KeychainSession) -> None:
     keychain = KeychainSecrets(0.1)
@@ -244,6 +274,11 @@ def test_keychain_that_thaws_is_used_again_however_often_it_was_asked(keyring_se
     wait_until(lambda: keychain.probe().state == "ok")
 
 
+@pytest.mark.fault(
+    "Keychain",
+    "the session bus dies",
+    "It is said that the keychain is gone, not that there are no secrets.",
+)
 @pytest.mark.keychain
 def test_bus_that_dies_takes_the_keychain_with_it(keyring_session: KeychainSession) -> None:
     keychain = KeychainSecrets()

@@ -66,6 +66,11 @@ def console(*words: str, **environment: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.fault(
+    "Keychain",
+    "the environment asks for a keychain that forgets everything",
+    "It is not taken.",
+)
 def test_null_keyring_from_the_environment_is_not_taken() -> None:
     told = console(PYTHON_KEYRING_BACKEND="keyring.backends.null.Keyring")
     assert told["module"] == "keyring.backends.null", "keyring itself would have taken it."
@@ -84,6 +89,11 @@ def test_null_keyring_from_a_configuration_file_is_not_taken(keyring_session: Ke
     assert told["kept"] is True
 
 
+@pytest.mark.fault(
+    "Keychain",
+    "the only keychain is a file in plain text",
+    "It is refused.",
+)
 def test_plain_text_file_is_refused(tmp_path: Path) -> None:
     told = console("plain", "first", HOME=str(tmp_path))
     assert told["keyring"] == "PlainFile", "keyring itself would have taken it."
@@ -102,6 +112,11 @@ def test_chain_that_ends_in_a_plain_text_file_is_refused(keyring_session: Keycha
     assert not files_with(KEY, tmp_path, keyring_session.folder)
 
 
+@pytest.mark.fault(
+    "Keychain",
+    "a keychain takes a secret and does not keep it",
+    "The probe finds it out.",
+)
 @pytest.mark.keychain
 def test_keychain_that_loses_what_it_is_given_is_found_out(
     keyring_session: KeychainSession, monkeypatch: pytest.MonkeyPatch

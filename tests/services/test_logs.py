@@ -81,6 +81,11 @@ def test_folder_that_can_not_be_made_sends_the_log_to_stderr(
     assert "WARNING bioql_console: hello [redacted]" in capsys.readouterr().err
 
 
+@pytest.mark.fault(
+    "Database",
+    "the disk is full while the log is written",
+    "The work goes on without the log.",
+)
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
 def test_full_disk_does_not_stop_anybody(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (data_dir / "logs").mkdir()

@@ -232,6 +232,11 @@ def test_a_child_is_killed_with_its_parent() -> None:
     wait_until(lambda: not Path(f"/proc/{pid}").exists())
 
 
+@pytest.mark.fault(
+    "Processes",
+    "the console is killed while Stripe's command line runs",
+    "It is killed with it.",
+)
 @LINUX
 def test_it_is_killed_with_the_console(tmp_path: Path) -> None:
     with answering(silent) as base:

@@ -183,6 +183,11 @@ def test_replaced_secret_is_removed_on_time_and_the_trail_says_so(desk: Desk) ->
     assert heard == ["credentials"]
 
 
+@pytest.mark.fault(
+    "Events",
+    "an event of another Stripe account",
+    "It is kept in quarantine, naming the account that the ledger belongs to.",
+)
 def test_event_of_another_account_is_put_aside(desk: Desk) -> None:
     desk.save(desk.made(ALL))
     body = {"id": "evt_1", "object": "event", "type": "invoice.paid", "created": 1, "livemode": False}

@@ -114,6 +114,11 @@ except DeadlineExceeded:
 """
 
 
+@pytest.mark.fault(
+    "Processes",
+    "a call never comes back",
+    "The program ends all the same.",
+)
 def test_call_that_hangs_for_good_does_not_keep_the_program_from_ending() -> None:
     done = subprocess.run([sys.executable, "-c", HANGING], capture_output=True, text=True, check=True, timeout=10)
     assert done.stdout == "went on\n"

@@ -94,6 +94,11 @@ def test_balances_postings_and_domain_agree(database: Database, history: list[tu
     assert found.owed_micros - found.credit_micros == net
 
 
+@pytest.mark.fault(
+    "Order",
+    "two different events tell of one payment",
+    "It counts once, whichever comes first.",
+)
 def test_one_payment_told_by_two_events_counts_once(database: Database) -> None:
     (user,) = add_people(database, person())
     with database.write() as work:
@@ -120,6 +125,11 @@ def at_once(count: int, act: Callable[[int], bool]) -> list[bool]:
         return list(threads.map(run, range(count)))
 
 
+@pytest.mark.fault(
+    "Order",
+    "two workers post one payment at the same moment",
+    "It is posted once, on SQLite and PostgreSQL.",
+)
 def test_two_threads_with_one_payment_post_it_once(database: Database) -> None:
     (user,) = add_people(database, person())
 
@@ -136,6 +146,11 @@ def test_two_threads_with_one_payment_post_it_once(database: Database) -> None:
         assert work.verifier.run().ok
 
 
+@pytest.mark.fault(
+    "Order",
+    "many threads charge one customer at once",
+    "No charge is lost, and the kept balance is the sum of the postings.",
+)
 def test_many_threads_on_one_user_lose_no_charge(database: Database) -> None:
     """Credit that two charges both saw as free would show as a micro lost or a broken rule."""
     (user,) = add_people(database, person())

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from bioql_console.domain.outbox import MONEY, USAGE, Message, MessageKind, MessageState
 from bioql_console.storage.database import Database
 from tests.storage.people import NOW, add_people, person
@@ -61,6 +63,11 @@ def test_what_was_not_tried_goes_back_as_if_nothing_had_been(database: Database)
     assert (again.attempts, again.tried_ms) == (0, None)
 
 
+@pytest.mark.fault(
+    "PostgreSQL",
+    "several processes send from one outbox at the same time",
+    "Each message is sent by one of them.",
+)
 def test_many_at_once_share_the_messages(database: Database) -> None:
     usage(database, *(f"run-{number}" for number in range(200)))
 

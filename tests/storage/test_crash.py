@@ -49,6 +49,11 @@ def killed_after(url: str, folder: Path, lines: int) -> int:
     return max((int(line.split()[1]) for line in said if line.startswith("done") and line.endswith("\n")), default=0)
 
 
+@pytest.mark.fault(
+    "Crash",
+    "kill -9 while the ledger is written, on SQLite and PostgreSQL",
+    "What was committed is there, what was not is gone as a whole, and the books balance.",
+)
 @pytest.mark.parametrize("seed", [1, 2])
 def test_kill_9_loses_nothing_committed_and_leaves_nothing_half(url: str, tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)

@@ -93,6 +93,11 @@ imports.run(Path(sys.argv[2]), operator="ada", progress=die)
 """
 
 
+@pytest.mark.fault(
+    "Crash",
+    "kill -9 in the middle of an import",
+    "Nothing of it is there, the books balance, and doing it again brings in everything.",
+)
 @pytest.mark.parametrize("moment", ["tickets", "writing to disk"])
 def test_kill_9_in_the_middle_leaves_nothing_half(url: str, tmp_path: Path, long_db: Path, moment: str) -> None:
     command = [sys.executable, "-c", DIES_IN_THE_MIDDLE, url, str(long_db), str(tmp_path / "backups"), moment]
@@ -132,6 +137,11 @@ def test_without_a_copy_nothing_is_brought_in(sqlite_database: Database, users_d
     assert balances(sqlite_database) == {}
 
 
+@pytest.mark.fault(
+    "Processes",
+    "two imports of one file at the same moment",
+    "It is brought in once.",
+)
 def test_two_imports_at_once_bring_it_in_once(database: Database, users_db: Path) -> None:
     gate = threading.Barrier(2)
 

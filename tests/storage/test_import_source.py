@@ -124,6 +124,11 @@ def test_a_file_that_was_cut_off(sqlite_database: Database, folder: Path, kept: 
     assert refusal(sqlite_database, path).code == "import.source_damaged"
 
 
+@pytest.mark.fault(
+    "Database",
+    "the file to import is damaged deep inside",
+    "The import is refused, and nothing of it is brought in.",
+)
 def test_a_damaged_page_deep_inside(sqlite_database: Database, folder: Path) -> None:
     content = sample_content()
     run = content["usage_logs"][0]

@@ -121,6 +121,11 @@ def test_a_copy_can_be_restored_and_upgraded_again(tmp_path: Path) -> None:
     assert len(list((tmp_path / "backups").iterdir())) == 2, "a copy was written over another"
 
 
+@pytest.mark.fault(
+    "Crash",
+    "an upgrade that fails half-way",
+    "Nothing is changed, and the copy made before it is kept.",
+)
 def test_an_upgrade_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = old_ledger(tmp_path / "bioql.db")
     really = migrate._run
@@ -163,6 +168,11 @@ Database(sqlite_url(path), lambda: 1).open(path.parent / "backups")
 """
 
 
+@pytest.mark.fault(
+    "Crash",
+    "kill -9 in the middle of an upgrade",
+    "The ledger is as it was before, and the next start upgrades it.",
+)
 @pytest.mark.parametrize("new", [False, True])
 def test_kill_9_during_an_upgrade_leaves_nothing_half(tmp_path: Path, new: bool) -> None:
     path = tmp_path / "bioql.db" if new else old_ledger(tmp_path / "bioql.db")
@@ -181,6 +191,11 @@ def test_kill_9_during_an_upgrade_leaves_nothing_half(tmp_path: Path, new: bool)
     assert (found.ok, found.users) == (True, 0 if new else 1)
 
 
+@pytest.mark.fault(
+    "PostgreSQL",
+    "several consoles start at once on an empty database",
+    "One schema is made, and all of them work with it.",
+)
 def test_several_that_start_at_once_make_one_schema(url: str, tmp_path: Path) -> None:
     gate = threading.Barrier(3)
 

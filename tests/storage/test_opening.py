@@ -63,6 +63,11 @@ def test_a_new_database_is_whole_and_opens_again(tmp_path: Path) -> None:
     assert not (tmp_path / "backups").exists(), "nothing was upgraded, so nothing needed a copy"
 
 
+@pytest.mark.fault(
+    "Database",
+    "a ledger that a newer console wrote",
+    "It is refused, naming both versions, and not a byte of it is changed.",
+)
 @pytest.mark.parametrize("reading", [False, True])
 def test_a_newer_database_is_refused_untouched(tmp_path: Path, reading: bool) -> None:
     path = filled(tmp_path / "bioql.db")
@@ -75,6 +80,11 @@ def test_a_newer_database_is_refused_untouched(tmp_path: Path, reading: bool) ->
     assert path.read_bytes() == before
 
 
+@pytest.mark.fault(
+    "Database",
+    "a database of another program",
+    "It is refused, and not a byte of it is changed.",
+)
 @pytest.mark.parametrize("reading", [False, True])
 def test_a_foreign_database_is_refused_untouched(tmp_path: Path, reading: bool) -> None:
     path = tmp_path / "users.db"
@@ -86,6 +96,11 @@ def test_a_foreign_database_is_refused_untouched(tmp_path: Path, reading: bool) 
     assert [left.name for left in tmp_path.iterdir()] == ["users.db"]
 
 
+@pytest.mark.fault(
+    "Database",
+    "a file of zero bytes, or one that is no database",
+    "It is refused with the way back to a copy, and never written over.",
+)
 @pytest.mark.parametrize("reading", [False, True])
 @pytest.mark.parametrize(
     ("content", "code"),
@@ -100,6 +115,11 @@ def test_what_is_no_database_is_refused_and_kept(
     assert path.read_bytes() == content
 
 
+@pytest.mark.fault(
+    "Database",
+    "a file that was cut off, by one byte or by most of it",
+    "It is refused with the way back to a copy, and left as it is.",
+)
 @pytest.mark.parametrize("reading", [False, True])
 @pytest.mark.parametrize("kept", [1, 99, 100, 4_095, 4_096, 8_192, 20_000, -4_096, -50, -1])
 def test_a_file_that_was_cut_off_is_refused(tmp_path: Path, kept: int, reading: bool) -> None:
@@ -129,11 +149,21 @@ def test_a_file_whose_last_pages_wait_in_the_log_is_not_cut_off(tmp_path: Path) 
             assert work.verifier.run().users == 200
 
 
+@pytest.mark.fault(
+    "Database",
+    "`verify` or `doctor` where there is no ledger",
+    "They say so, and make none.",
+)
 def test_an_absent_database_is_not_made_by_a_reader(tmp_path: Path) -> None:
     assert refusal(tmp_path / "bioql.db", reading=True).code == "db.absent"
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.fault(
+    "Database",
+    "the folder of the ledger can't be made",
+    "The start is refused with a sentence and the next step.",
+)
 def test_a_folder_that_cannot_be_says_so(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file, no folder")
     assert refusal(tmp_path / "taken" / "bioql.db").code == "db.cannot_create"
@@ -179,6 +209,11 @@ def test_what_the_world_does_is_said_in_words(told: str, code: str) -> None:
     assert "SQLite" in refused.value.what
 
 
+@pytest.mark.fault(
+    "PostgreSQL",
+    "no server answers at the address",
+    "The start is refused with a sentence and the next step, and the password is in no text.",
+)
 def test_a_server_that_is_not_there_says_so(tmp_path: Path) -> None:
     database = Database(f"postgresql+psycopg://nobody:hunter2@/none?host={tmp_path}", lambda: NOW)
     with pytest.raises(OperatorError) as refused:

@@ -33,6 +33,11 @@ def cut_all_connections(database: Database) -> None:
     other.close()
 
 
+@pytest.mark.fault(
+    "PostgreSQL",
+    "the server cuts the connection in the middle of a transaction",
+    "All of it is undone, a sentence says so, and trying again does it once.",
+)
 def test_a_connection_cut_in_the_middle_loses_the_whole_transaction_and_says_so(server: Database) -> None:
     (user,) = add_people(server, person())
     payment = payment_fact("pi_1", user, 5_000_000, NOW, "")
@@ -55,6 +60,11 @@ def test_a_connection_cut_in_the_middle_loses_the_whole_transaction_and_says_so(
         assert work.verifier.run().ok
 
 
+@pytest.mark.fault(
+    "PostgreSQL",
+    "the server closes connections that lie idle",
+    "They are replaced, and nobody notices.",
+)
 def test_connections_closed_while_idle_are_replaced_unnoticed(server: Database) -> None:
     (user,) = add_people(server, person())
     cut_all_connections(server)

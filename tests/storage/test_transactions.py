@@ -41,6 +41,11 @@ def test_leaving_without_commit_undoes_everything(database: Database, user: int)
     assert rows(database, "SELECT count(*) FROM activity")[0][0] == 0
 
 
+@pytest.mark.fault(
+    "Database",
+    "a failure in the middle of a transaction",
+    "Nothing of it is kept, and trying again does all of it.",
+)
 def test_a_failure_in_the_middle_undoes_everything(database: Database, user: int) -> None:
     def fail() -> None:
         with database.write() as work:
@@ -127,6 +132,11 @@ def test_what_is_committed_is_on_the_disk(sqlite_database: Database) -> None:
     assert rows(sqlite_database, "PRAGMA foreign_keys") == [(1,)]
 
 
+@pytest.mark.fault(
+    "Database",
+    "another program holds the write lock for too long",
+    "The write is refused with a sentence and the next step, nothing is half done, and reading goes on.",
+)
 def test_a_locked_database_says_so(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database_module, "BUSY_TIMEOUT_MS", 50)
     other = Database(str(sqlite_database.url), lambda: NOW)
@@ -142,6 +152,11 @@ def test_a_locked_database_says_so(sqlite_database: Database, monkeypatch: pytes
     other.close()
 
 
+@pytest.mark.fault(
+    "Database",
+    "the database may not grow any more",
+    "The write is refused as a full disk; everything committed before is there, and the books balance.",
+)
 def test_a_full_disk_says_so_and_keeps_what_was_there(sqlite_database: Database) -> None:
     (user,) = add_people(sqlite_database, person())
     pages = rows(sqlite_database, "PRAGMA page_count")[0][0]

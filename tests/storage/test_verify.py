@@ -129,6 +129,11 @@ def test_empty_books_are_sound(database: Database) -> None:
     assert verified(database) == Verification(0, 0, 0, 0)
 
 
+@pytest.mark.fault(
+    "Database",
+    "somebody changes postings, balances, usage or the trail behind the console's back",
+    "`verify` names each difference with its cure.",
+)
 @pytest.mark.parametrize("name", PLANTED)
 def test_what_was_tampered_with_is_named(books: Database, name: str) -> None:
     statement, expected = PLANTED[name]
@@ -160,6 +165,11 @@ def test_a_row_that_points_to_nothing_is_named(sqlite_database: Database) -> Non
     assert "A row of balances points to nothing in users." in said
 
 
+@pytest.mark.fault(
+    "Database",
+    "a random page of the file is overwritten",
+    "`verify` either names the damage or refuses to read; it never shows other figures as sound.",
+)
 @pytest.mark.parametrize("seed", range(12))
 def test_a_damaged_page_never_passes_for_other_figures(tmp_path: Path, seed: int) -> None:
     """Either the damage is reported, or it hit nothing that counts."""

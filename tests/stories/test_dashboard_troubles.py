@@ -55,6 +55,11 @@ async def test_a_wrong_key_is_refused_once_and_kept_nowhere(data_dir: Path) -> N
         assert "350" not in await page.inner_text("body")
 
 
+@pytest.mark.fault(
+    "Text",
+    "markup in what the customer's dashboard shows",
+    "It is shown letter for letter, and nothing runs.",
+)
 async def test_text_from_outside_stays_text(data_dir: Path) -> None:
     """Names, backends, invoices and error sentences that would like to be HTML, or names of our own properties."""
     invoice = {"id": HOSTILE, "date": HOSTILE, "description": HOSTILE, "amount": 5, "status": "constructor", "open": 5}

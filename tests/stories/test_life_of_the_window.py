@@ -120,6 +120,11 @@ async def test_a_bug_is_shown_with_a_report_and_the_window_goes_on(
         qloop.set_exception_handler(None)
 
 
+@pytest.mark.fault(
+    "Processes",
+    "the server beside the window ends",
+    "The status bar says so with the next step.",
+)
 async def test_server_that_dies_is_seen_and_said(data_dir: Path) -> None:
     async with open_window(data_dir, users=2) as desk:
         sign = desk.window.status.signs["server"]

@@ -24,6 +24,11 @@ def running(tmp_path: Path) -> Iterator[Running]:
         yield made
 
 
+@pytest.mark.fault(
+    "Secrets",
+    "secrets are entered, used and replaced in the window",
+    "They are in the keychain and nowhere else: no file, no log, no child's words.",
+)
 @pytest.mark.keychain
 @pytest.mark.deadline(40)
 async def test_canary_is_in_the_keychain_and_nowhere_else(data_dir: Path, running: Running) -> None:
@@ -76,6 +81,11 @@ async def test_text_of_a_failure_never_holds_the_key(data_dir: Path) -> None:
         assert CANARY_KEY not in bug_report(RuntimeError(f"somebody put {CANARY_KEY} into a text"))
 
 
+@pytest.mark.fault(
+    "Keychain",
+    "no keychain while the window is open",
+    "The window keeps working, holds secrets for this run only, and says so.",
+)
 async def test_without_a_keychain_secrets_live_for_this_run_only_and_the_window_says_so(
     data_dir: Path, running: Running
 ) -> None:

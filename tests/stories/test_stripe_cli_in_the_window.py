@@ -64,6 +64,11 @@ async def test_a_payment_is_heard_by_it_alone(data_dir: Path) -> None:
         await desk.hand.until(lambda: cli.status.state is CliState.LISTENING, "it starts with the console", 15)
 
 
+@pytest.mark.fault(
+    "Processes",
+    "Stripe's command line is killed",
+    "It is started again, and its row says so meanwhile.",
+)
 async def test_killed_it_comes_back_and_follows_the_listener(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervision, "FIRST_PAUSE_S", 2.5)  # time for a busy machine to show it
     async with desk_with_cli(data_dir) as (desk, row):

@@ -26,6 +26,11 @@ def test_labels_are_plain(qtbot: Any, text: str) -> None:
         assert each.text() == text
 
 
+@pytest.mark.fault(
+    "Text",
+    "a customer's name is markup that loads a file",
+    "It is shown letter for letter, and nothing is loaded.",
+)
 async def test_a_user_with_a_hostile_name_is_only_a_name(data_dir: Path) -> None:
     async with open_window(data_dir, users=1) as desk:
         await desk.console.workers.stripe.run(
@@ -41,6 +46,11 @@ async def test_a_user_with_a_hostile_name_is_only_a_name(data_dir: Path) -> None
         assert all(label.textFormat() is Qt.TextFormat.PlainText for label in labels)
 
 
+@pytest.mark.fault(
+    "Text",
+    "a name begins like a formula",
+    "The exported cell is text.",
+)
 def test_cells_that_a_spreadsheet_would_run_are_defused(tmp_path: Path) -> None:
     assert safe_cell("=1+1") == "'=1+1"
     assert safe_cell("@x") == "'@x"
