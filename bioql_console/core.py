@@ -6,13 +6,13 @@ Neither a window nor a socket is part of it; `serve` and the window put theirs a
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.sandbox import Sandbox
+from bioql_console.services.bugs import note_bug
 from bioql_console.services.changes import Changes
 from bioql_console.services.checkout_links import CheckoutLinks
 from bioql_console.services.credentials import Credentials
@@ -165,9 +165,13 @@ class Core:
 
     def _keep_sending(self) -> None:
         """Links whose answer a crash cut off are found again first."""
-        with suppress(OperatorError):  # the Payments page asks again
+        try:
             if self.stripe.enabled:
                 self.checkouts.recover(lost_only=True)
+        except OperatorError:
+            pass  # the Payments page asks again
+        except Exception as bug:
+            note_bug(bug)
         self.outbox.run(self._stop_sending, self._wake_sender, self.error_reports.run_due)
 
     def start(self) -> None:

@@ -19,7 +19,7 @@ from bioql_console.services.credentials import Credentials
 from bioql_console.services.hardening import harden
 from bioql_console.services.instance_lock import InstanceLock
 from bioql_console.services.keychain import KeychainSecrets
-from bioql_console.services.logs import set_up_logs
+from bioql_console.services.logs import report_bugs, set_up_logs
 from bioql_console.services.secret_upkeep import SecretUpkeep
 from bioql_console.settings import Settings, data_directory, environment_directory, load
 
@@ -45,6 +45,7 @@ def run(options: ServeOptions) -> int:
     harden()
     folder = data_directory(options.data_dir)
     set_up_logs(folder, to_stderr=True)
+    report_bugs(lambda _report: None)
     settings = load(folder)
     environment = options.environment or Environment(settings.environment)
     with ExitStack() as stack:

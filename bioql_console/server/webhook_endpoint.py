@@ -17,6 +17,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 LARGEST_BODY = 256 * 1024
 SLOWEST_BODY_S = 10
+# Longer than a writer waits for its turn. Who delivers is told to come again; what is stored after all counts once.
+LONGEST_STORING_S = 8
 SOURCE_HEADER = b"bioql-source"
 
 
@@ -85,9 +87,12 @@ class WebhookEndpoint:
             self._status.heard_heartbeat(now_ms)
             return
         try:
-            await asyncio.wrap_future(self._writer.submit(event))
+            async with asyncio.timeout(LONGEST_STORING_S):
+                await asyncio.wrap_future(self._writer.submit(event))
         except OperatorError as error:
             raise Refused(503, f"The event could not be stored: {error.what}") from error
+        except TimeoutError as error:
+            raise Refused(503, "The event could not be stored: the database does not answer.") from error
         self._status.heard_event(now_ms)
 
 

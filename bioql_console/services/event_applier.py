@@ -8,12 +8,16 @@ from typing import Any
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.webhooks import EventState, Outcome, ReceivedEvent
+from bioql_console.services.bugs import note_bug
 from bioql_console.services.changes import Change, Changes
 from bioql_console.services.event_decisions import decide
 from bioql_console.services.ports import Store
 
 BATCH = 100
 RETRY_S = 2.0
+STUMBLED = (
+    "The console stumbled over it, which is a mistake of its own; the log has the report. Replay it after an update."
+)
 
 
 class EventApplier:
@@ -41,8 +45,18 @@ class EventApplier:
                 settled += self._apply(event)
 
     def _apply(self, event: ReceivedEvent) -> bool:
+        try:
+            return self._settle(event, self._outcome)
+        except OperatorError:
+            raise
+        except Exception as bug:
+            # One event over which we stumble must not keep the money of all others waiting.
+            note_bug(bug)
+            return self._settle(event, lambda *_: Outcome(EventState.QUARANTINED, STUMBLED))
+
+    def _settle(self, event: ReceivedEvent, come_to: Callable[[ReceivedEvent, Any], Outcome]) -> bool:
         with self._store.write() as work:
-            outcome = self._outcome(event, work)
+            outcome = come_to(event, work)
             # Settling is the guard: whoever is second finds the state changed and rolls back with nothing posted.
             if not work.inbox.settle(event.id, outcome, self._now_ms()):
                 return False
@@ -102,3 +116,10 @@ class ApplierThread:
                 self.error = None
             except OperatorError as error:
                 self.error = error
+            except Exception as bug:
+                note_bug(bug)
+                self.error = OperatorError(
+                    "Applying events stumbled, which is a mistake of the console's own; they wait in the inbox.",
+                    fix="Send the report in the log to the maintainers.",
+                    code="applier.stumbled",
+                )

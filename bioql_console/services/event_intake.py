@@ -10,6 +10,7 @@ from typing import Any
 
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.webhooks import EventSource, ReceivedEvent
+from bioql_console.services.bugs import note_bug
 from bioql_console.services.ports import Store
 
 MOST_PER_COMMIT = 512
@@ -46,16 +47,21 @@ def parse(payload: bytes, signature: str, source: EventSource, now_ms: int) -> R
         received_ms=now_ms,
         source=source,
         livemode=livemode,
-        api_version=api_version if isinstance(api_version, str) else "",
+        api_version=api_version if isinstance(api_version, str) and _storable(api_version) else "",
         signature=signature[:1000],
     )
 
 
 def _text(found: dict[str, Any], name: str) -> str:
     value = found.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_ID or "\x00" in value:
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_ID or not _storable(value):
         raise MalformedEvent(f"The event has no readable {name}.")
     return value
+
+
+def _storable(value: str) -> bool:
+    """JSON can carry half of a letter, and a zero, which no database takes."""
+    return "\x00" not in value and not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def _created_ms(created: Any, now_ms: int) -> int:
@@ -117,7 +123,9 @@ class InboxWriter:
         batch = []
         item = self._queue.get()
         while item is not None:
-            batch.append(item)
+            # Nobody waits any more for what was cancelled; from here on it can't be.
+            if item[1].set_running_or_notify_cancel():
+                batch.append(item)
             if len(batch) >= MOST_PER_COMMIT:
                 return batch, False
             try:
@@ -135,6 +143,24 @@ class InboxWriter:
             for _, future in batch:
                 future.set_exception(error)
             return
+        except Exception as bug:
+            self._store_one_by_one(batch, bug)
+            return
         for _, future in batch:
             future.set_result(None)
         self._on_commit()
+
+    def _store_one_by_one(self, batch: list[tuple[ReceivedEvent, Future[None]]], bug: Exception) -> None:
+        """An event over which we stumble keeps no other out."""
+        if len(batch) > 1:
+            for each in batch:
+                self._store_batch([each])
+            return
+        note_bug(bug)
+        batch[0][1].set_exception(
+            OperatorError(
+                "The console stumbled over the event; this is a mistake of its own.",
+                fix="Send the report in the log to the maintainers; Stripe will deliver the event again.",
+                code="inbox.stumbled",
+            )
+        )

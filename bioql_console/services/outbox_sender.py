@@ -9,6 +9,7 @@ from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.meter_errors import METER_ERRORS, explained
 from bioql_console.domain.outbox import MONEY, OLDEST_TAKEN_MS, USAGE, Message, MessageKind
 from bioql_console.services.broken_off import BrokenOff
+from bioql_console.services.bugs import note_bug
 from bioql_console.services.changes import Change, Changes
 from bioql_console.services.money_messages import FIRST_PAUSE_MS, MoneyMessages
 from bioql_console.services.ports import Store
@@ -79,6 +80,9 @@ class OutboxSender:
                 sent = self.send_due() + beside() if self._stripe.enabled else 0
             except OperatorError:
                 sent = 0  # the database is busy or the keychain locked; the status bar shows it
+            except Exception as bug:
+                note_bug(bug)
+                sent = 0
             if not sent:
                 wake.wait(IDLE_S)
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from bioql_console.domain.errors import OperatorError
+from bioql_console.services.bugs import note_bug
 from bioql_console.services.missed_events import MissedEvents
 from bioql_console.services.ports import Store
 
@@ -79,6 +80,9 @@ class Polling:
             found = self._missed.catch_up(away=self._first, claim_ms=claim_ms, cancelled=self._stop.is_set)
         except OperatorError as error:
             self.error = error
+            return min(pause_s * 2, LONGEST_PAUSE_S)
+        except Exception as bug:
+            note_bug(bug)
             return min(pause_s * 2, LONGEST_PAUSE_S)
         self.error = None
         if found is None:

@@ -6,11 +6,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from bioql_console.domain.errors import OperatorError
 from bioql_console.storage import migrate, sqlite_file
+from bioql_console.storage.failures import explained
 from bioql_console.storage.unit_of_work import UnitOfWork
 
 BUSY_TIMEOUT_MS = 5_000
@@ -150,35 +150,3 @@ def _write_ahead(engine: Engine) -> None:
     with closing(engine.raw_connection()) as raw, closing(raw.cursor()) as cursor:
         cursor.execute("PRAGMA query_only = 0")
         cursor.execute("PRAGMA journal_mode = WAL")
-
-
-_KNOWN = (
-    ("locked", "db.locked", "Another program holds the database for too long.", "Close the other program, then retry."),
-    ("full", "db.full", "The disk is full; nothing was changed.", "Free some space, then retry."),
-    ("readonly", "db.read_only", "The database can only be read.", "Check the file's owner and permissions."),
-    ("malformed", "db.corrupt", "The database file is damaged.", "Restore the newest copy from the backups folder."),
-    ("not a database", "db.corrupt", "The file is no database.", "Restore the newest copy from the backups folder."),
-    ("disk i/o", "db.io", "The disk failed while reading or writing.", "Check the disk, then retry."),
-    ("unable to open", "db.missing", "The database can't be opened.", "Check that its folder exists and is yours."),
-    ("connect", "db.unreachable", "The database server does not answer.", "Check its address and that it runs."),
-)
-
-
-@contextmanager
-def explained(words: str) -> Iterator[None]:
-    """Turn what the world did to the database into an OperatorError; anything else is a bug and passes."""
-    try:
-        yield
-    except (IntegrityError, DataError, ProgrammingError):
-        # Our own mistakes. Their texts quote rows, so a name with "full" in it must not read as a full disk.
-        raise
-    except DBAPIError as error:
-        text = str(error.orig).lower()
-        for part, code, what, fix in _KNOWN:
-            if part in text:
-                raise OperatorError(f"{what} ({words})", fix=fix, code=code) from error
-        if error.connection_invalidated:
-            raise OperatorError(
-                f"The connection to the database broke. ({words})", fix="Retry.", code="db.unreachable"
-            ) from error
-        raise

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from bioql_console.domain.errors import OperatorError
-from bioql_console.storage.database import Database, explained, sqlite_url
+from bioql_console.storage.database import Database, sqlite_url
+from bioql_console.storage.failures import explained
 from tests.storage.people import NOW, add_people, person
 from tests.storage.raw import raw
 
