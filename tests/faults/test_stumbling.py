@@ -2,7 +2,6 @@
 
 import json
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,12 +15,12 @@ from tests.waiting import wait_until
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the bug dialog or the log would show; each once."""
     heard: list[str] = []
     monkeypatch.setattr(threading, "excepthook", lambda found: heard.append(str(found.exc_value)))
     monkeypatch.setattr(bugs, "_told", set())
-    yield heard
+    return heard
 
 
 @pytest.mark.fault(
