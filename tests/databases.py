@@ -89,3 +89,14 @@ def fresh_database(cluster: str) -> str:
     with psycopg.connect(f"host={folder} user=tests dbname=postgres", autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
     return cluster.format(name)
+
+
+def drop_database(url: str) -> None:
+    """Away with it, so that taking the cluster down has little to remove."""
+    import psycopg
+    from sqlalchemy import make_url
+
+    address = make_url(url)
+    place = f"host={address.query['host']!s} user={address.username} dbname=postgres"
+    with psycopg.connect(place, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{address.database}" WITH (FORCE)')

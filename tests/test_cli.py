@@ -19,7 +19,7 @@ CONSOLE = (sys.executable, "-m", "bioql_console")
 
 
 def run(*arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*CONSOLE, *arguments], capture_output=True, text=True, timeout=50, check=False, **more)
+    return subprocess.run([*CONSOLE, *arguments], capture_output=True, text=True, timeout=110, check=False, **more)
 
 
 class Server:
@@ -171,7 +171,7 @@ def test_demo_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
 def test_flow_without_a_screen_ends_at_zero(tmp_path: Path) -> None:
     pictures = tmp_path / "artifacts"
     command = [sys.executable, "-P", "-m", "bioql_console.flow", "--artifacts", str(pictures)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(list(pictures.glob("step-*.png"))) == 13
     assert "The balance is $0.00" in done.stdout

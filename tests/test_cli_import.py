@@ -20,7 +20,7 @@ PROMISED = {"ok", "users", "usage_rows", "owed_micros", "credit_micros", "withou
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [*CONSOLE, *(str(each) for each in arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
 
 
 def run_import(*arguments: str | Path) -> tuple[int, dict[str, Any]]:
@@ -143,7 +143,7 @@ def test_progress_is_shown_on_a_terminal_only(users_db: Path, data_dir: Path) ->
     here, there = os.openpty()
     command = [*CONSOLE, "import", str(users_db), "--data-dir", str(data_dir), "--dry-run"]
     with os.fdopen(here, "rb", buffering=0) as terminal:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=there, timeout=50, check=False)
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=there, timeout=110, check=False)
         os.close(there)
         said = terminal.read(10_000)
     assert done.returncode == 0

@@ -24,7 +24,7 @@ EACH = {"kind", "what", "cause", "repair", "user_id", "stripe_id", "day", "ledge
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [*CONSOLE, "reconcile", *(str(each) for each in arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=50, check=False, env={**os.environ})
+    return subprocess.run(command, capture_output=True, text=True, timeout=110, check=False, env={**os.environ})
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import make_url
 
 from bioql_console.storage.database import Database, sqlite_url
-from tests.databases import fresh_database, postgres_missing, private_cluster
+from tests.databases import drop_database, fresh_database, postgres_missing, private_cluster
 from tests.storage.people import NOW
 
 
@@ -24,9 +24,11 @@ def postgresql_cluster() -> Iterator[str]:
 
 
 @pytest.fixture
-def postgresql_url(postgresql_cluster: str) -> str:
+def postgresql_url(postgresql_cluster: str) -> Iterator[str]:
     """A new, empty PostgreSQL database."""
-    return fresh_database(postgresql_cluster)
+    url = fresh_database(postgresql_cluster)
+    yield url
+    drop_database(url)
 
 
 @pytest.fixture(scope="session")
@@ -62,13 +64,14 @@ def url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def database(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """An open ledger without users, of either kind."""
-    if kind == "sqlite":
-        made = Database(sqlite_url(tmp_path / "bioql.db"), lambda: NOW)
-    else:
-        made = Database(_copied(request.getfixturevalue("postgresql_template")), lambda: NOW)
+    sqlite = kind == "sqlite"
+    url = sqlite_url(tmp_path / "bioql.db") if sqlite else _copied(request.getfixturevalue("postgresql_template"))
+    made = Database(url, lambda: NOW)
     made.open(tmp_path / "backups")
     yield made
     made.close()
+    if not sqlite:
+        drop_database(url)
 
 
 @pytest.fixture
