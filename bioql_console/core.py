@@ -47,6 +47,8 @@ from bioql_console.storage.reconciliation_scratch import open_scratch
 
 # Two requests a minute are far from any limit of Stripe's, and a payment shows within half a minute.
 POLL_EVERY_S = 30.0
+# Where other processes work on the same inbox: what one that died left behind is taken over within this.
+SWEEP_S = 1.0
 # Stripe's meter counts asynchronously; its documentation gives no figure.
 METER_LAG_MS = 10 * 60_000
 
@@ -152,7 +154,7 @@ class Core:
             every_s=every_s,
         )
         applier = EventApplier(store, environment, changes, now_ms)
-        self.applier = ApplierThread(applier)
+        self.applier = ApplierThread(applier, SWEEP_S if self.database.shared else None)
         self.reconciliation = reconciliation_of(environment, store, stripe, open_scratch, now_ms)
         self.repairs = Repairs(Tools(store, stripe, applier, self.users, self.refunds, now_ms), changes)
         self.inbox_writer = InboxWriter(store, on_commit=self.applier.wake)

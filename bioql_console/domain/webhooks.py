@@ -1,6 +1,6 @@
 """Stripe events as the inbox keeps them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 
@@ -11,6 +11,14 @@ class EventState(Enum):
     APPLIED = "applied"
     IGNORED = "ignored"
     QUARANTINED = "quarantined"
+
+
+class Claim(Enum):
+    """What came of a worker's wish to apply an event: it may, another one is at it, or it is done already."""
+
+    MINE = "mine"
+    BUSY = "busy"
+    SETTLED = "settled"
 
 
 class EventSource(Enum):
@@ -29,6 +37,7 @@ class ReceivedEvent:
     Args:
         created_ms: Stripe's own time of the event.
         signature: The `Stripe-Signature` header, for the inspector; it is no secret.
+        sequence: Order of arrival, once it is stored.
     """
 
     id: str
@@ -40,6 +49,7 @@ class ReceivedEvent:
     livemode: bool
     api_version: str = ""
     signature: str = ""
+    sequence: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

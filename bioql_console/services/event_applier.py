@@ -7,57 +7,92 @@ from typing import Any
 
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
-from bioql_console.domain.webhooks import EventState, Outcome, ReceivedEvent
+from bioql_console.domain.webhooks import Claim, EventState, Outcome, ReceivedEvent
 from bioql_console.services.bugs import note_bug
 from bioql_console.services.changes import Change, Changes
 from bioql_console.services.event_decisions import decide
-from bioql_console.services.ports import Store
+from bioql_console.services.event_turns import about, take
+from bioql_console.services.ports import Store, Work
 
+Coming = Callable[[ReceivedEvent, dict[str, Any], Work], Outcome]
 BATCH = 100
 RETRY_S = 2.0
 STUMBLED = (
     "The console stumbled over it, which is a mistake of its own; the log has the report. Replay it after an update."
 )
+# What another worker has is done in a moment, or free again if that worker died.
+BUSY_S = 0.2
 
 
 class EventApplier:
-    """Applies what waits in the inbox, in order of arrival."""
+    """Applies what waits in the inbox, in order of arrival.
+
+    Several of them may work on one database. What is about one customer, payment or invoice is applied by one at a
+    time and in its order; the others go on with what is about others.
+    """
 
     def __init__(self, store: Store, environment: Environment, changes: Changes, now_ms: Callable[[], int]) -> None:
         self._store = store
         self._environment = environment
         self._changes = changes
         self._now_ms = now_ms
+        self.left = False
+        """Whether the last pass left something that another worker was at."""
 
     def apply_waiting(self) -> int:
-        """Apply everything that waits. Returns how many events were settled.
+        """Apply everything that waits and that no other worker has. Returns how many events were settled.
 
         Raises:
             OperatorError: `db.*`; what is settled stays settled, the rest waits.
         """
         settled = 0
+        # Applying may reopen earlier ones, so look until there is nothing more to do.
+        while done := self._pass():
+            settled += done
+        return settled
+
+    def _pass(self) -> int:
+        settled, last, busy = 0, 0, set[str]()
+        self.left = False
         while True:
             with self._store.read() as work:
-                waiting = work.inbox.waiting(BATCH)
+                waiting = work.inbox.waiting(BATCH, last)
             if not waiting:
                 return settled
             for event in waiting:
-                settled += self._apply(event)
+                settled += self._apply(event, busy)
+            last = waiting[-1].sequence
 
-    def _apply(self, event: ReceivedEvent) -> bool:
+    def _apply(self, event: ReceivedEvent, busy: set[str]) -> bool:
+        """Whether it was settled here.
+
+        Args:
+            busy: What others are at; what comes later about the same has to wait.
+        """
         try:
-            return self._settle(event, self._outcome)
+            return self._settle(event, busy, self._outcome)
         except OperatorError:
             raise
         except Exception as bug:
             # One event over which we stumble must not keep the money of all others waiting.
             note_bug(bug)
-            return self._settle(event, lambda *_: Outcome(EventState.QUARANTINED, STUMBLED))
+            return self._settle(event, busy, lambda *_: Outcome(EventState.QUARANTINED, STUMBLED))
 
-    def _settle(self, event: ReceivedEvent, come_to: Callable[[ReceivedEvent, Any], Outcome]) -> bool:
+    def _settle(self, event: ReceivedEvent, busy: set[str], come_to: Coming) -> bool:
+        content = json.loads(event.body)
+        ids = about(content)
+        if not busy.isdisjoint(ids):
+            busy |= ids
+            return False
         with self._store.write() as work:
-            outcome = come_to(event, work)
-            # Settling is the guard: whoever is second finds the state changed and rolls back with nothing posted.
+            claim = take(event, content, work)
+            if claim is Claim.BUSY:
+                busy |= ids
+                self.left = True
+            if claim is not Claim.MINE:
+                return False
+            outcome = come_to(event, content, work)
+            # The last guard: whoever is second finds the state changed and rolls back with nothing posted.
             if not work.inbox.settle(event.id, outcome, self._now_ms()):
                 return False
             work.commit()
@@ -67,23 +102,28 @@ class EventApplier:
         self._changes.publish(*changes)
         return True
 
-    def _outcome(self, event: ReceivedEvent, work: Any) -> Outcome:
+    def _outcome(self, event: ReceivedEvent, content: dict[str, Any], work: Work) -> Outcome:
         if event.livemode != self._environment.livemode:
             mode = "live" if event.livemode else "test"
             return Outcome(EventState.QUARANTINED, f"It is a {mode} event, but this is {self._environment.word}.")
-        body = json.loads(event.body)
         # Stripe names the account in events that come from a connected one.
-        known, named = work.accounts.get(self._environment), body.get("account")
+        known, named = work.accounts.get(self._environment), content.get("account")
         if named and known is not None and named != known.id:
             return Outcome(EventState.QUARANTINED, f"It is of another Stripe account; this ledger belongs to {known}.")
-        return decide(event, body, work)
+        return decide(event, content, work)
 
 
 class ApplierThread:
-    """Keeps applying: sweeps on start, then whenever it is woken."""
+    """Keeps applying: sweeps on start, then whenever it is woken.
 
-    def __init__(self, applier: EventApplier) -> None:
+    Args:
+        sweep_s: How often it looks without being woken, for what a worker that died left behind; None where there is
+            no other worker.
+    """
+
+    def __init__(self, applier: EventApplier, sweep_s: float | None = None) -> None:
         self._applier = applier
+        self._sweep_s = sweep_s
         self._wake = threading.Event()
         self._stop = False
         self._thread = threading.Thread(target=self._run, name="applier", daemon=True)
@@ -104,10 +144,16 @@ class ApplierThread:
         if self._thread.is_alive():
             self._thread.join(timeout=10)
 
+    @property
+    def _pause_s(self) -> float | None:
+        # While something is wrong with the database, look again every so often.
+        if self.error is not None:
+            return RETRY_S
+        return BUSY_S if self._applier.left else self._sweep_s
+
     def _run(self) -> None:
         while True:
-            # While something is wrong with the database, look again every so often.
-            self._wake.wait(RETRY_S if self.error else None)
+            self._wake.wait(self._pause_s)
             if self._stop:
                 return
             self._wake.clear()

@@ -14,6 +14,7 @@ from bioql_console.services.bugs import note_bug
 from bioql_console.services.ports import Store
 
 MOST_PER_COMMIT = 512
+TRIES = 4
 HEARTBEAT_TYPE = "bioql.heartbeat"
 LONGEST_ID = 255
 
@@ -136,9 +137,7 @@ class InboxWriter:
 
     def _store_batch(self, batch: list[tuple[ReceivedEvent, Future[None]]]) -> None:
         try:
-            with self._store.write() as work:
-                work.inbox.add([event for event, _ in batch])
-                work.commit()
+            self._commit([event for event, _ in batch])
         except OperatorError as error:
             for _, future in batch:
                 future.set_exception(error)
@@ -149,6 +148,18 @@ class InboxWriter:
         for _, future in batch:
             future.set_result(None)
         self._on_commit()
+
+    def _commit(self, events: list[ReceivedEvent]) -> None:
+        """Another server may have the same rows in another order: the database then undoes one of the two."""
+        for tries_left in reversed(range(TRIES)):
+            try:
+                with self._store.write() as work:
+                    work.inbox.add(events)
+                    work.commit()
+                return
+            except OperatorError as error:
+                if error.code != "db.busy" or not tries_left:
+                    raise
 
     def _store_one_by_one(self, batch: list[tuple[ReceivedEvent, Future[None]]], bug: Exception) -> None:
         """An event over which we stumble keeps no other out."""

@@ -29,7 +29,9 @@ def insert_rows(
 def reserve_ids(connection: Connection, table: Table, count: int) -> Iterable[int]:
     """Ids that nobody else gets, ascending, for rows about to be inserted in this transaction."""
     if connection.dialect.name == "postgresql":
-        sequence = f"SELECT nextval(pg_get_serial_sequence('{table.name}', 'id')) FROM generate_series(1, :count)"
+        (key,) = table.primary_key
+        serial = f"pg_get_serial_sequence('{table.name}', '{key.name}')"
+        sequence = f"SELECT nextval({serial}) FROM generate_series(1, :count)"
         return sorted(connection.execute(text(sequence), {"count": count}).scalars())
     # The write lock is ours, so nobody else can be counting.
     highest = connection.execute(text(f"SELECT coalesce(max(id), 0) FROM {table.name}")).scalar_one()

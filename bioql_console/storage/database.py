@@ -43,6 +43,11 @@ class Database:
         return self.url.get_backend_name() == "sqlite"
 
     @property
+    def shared(self) -> bool:
+        """Whether it is the team's server, at which other processes work too."""
+        return not self._is_sqlite
+
+    @property
     def words(self) -> str:
         """Kind and place, without a password, for the status bar."""
         return "SQLite" if self._is_sqlite else f"PostgreSQL · {self.url.host or 'local'}/{self.url.database}"

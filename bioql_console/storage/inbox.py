@@ -1,13 +1,28 @@
 """The durable inbox of Stripe events."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Sequence, Set
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, func, literal_column, or_, select, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Connection,
+    Row,
+    case,
+    column,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from bioql_console.domain.event_coverage import HOUR_MS, HourOfEvents
 from bioql_console.domain.paging import Cursor, EventQuery, Page
-from bioql_console.domain.webhooks import EventSource, EventState, InboxEvent, Outcome, ReceivedEvent
+from bioql_console.domain.webhooks import Claim, EventSource, EventState, InboxEvent, Outcome, ReceivedEvent
+from bioql_console.storage.bulk import reserve_ids
 from bioql_console.storage.statements import insert, like_literal, search_term
 from bioql_console.storage.tables import inbox, users
 
@@ -24,22 +39,50 @@ class Inbox:
         statement = statement.on_conflict_do_update(
             index_elements=["event_id"], set_={"deliveries": inbox.c.deliveries + 1}
         )
-        self._connection.execute(statement, [_stored(event) for event in events])
+        self._connection.execute(statement, self._numbered(events))
 
     def add_missed(self, events: Sequence[ReceivedEvent]) -> set[str]:
         """Store events that nobody delivered, in this order. The ids of those that were not here already."""
         statement = insert(self._connection, inbox).on_conflict_do_nothing(index_elements=["event_id"])
         statement = statement.returning(inbox.c.event_id)
         # One by one: a statement of many rows gives no promise about their order.
-        stored = (self._connection.execute(statement, _stored(event)).scalar() for event in events)
+        stored = (self._connection.execute(statement, row).scalar() for row in self._numbered(events))
         return {event_id for event_id in stored if event_id is not None}
 
-    def waiting(self, limit: int) -> list[ReceivedEvent]:
-        """Events that are stored but not applied yet, in order of arrival."""
-        rows = self._connection.execute(
-            select(inbox).where(inbox.c.state == EventState.RECEIVED.value).order_by(inbox.c.sequence).limit(limit)
-        )
+    def _numbered(self, events: Sequence[ReceivedEvent]) -> list[dict[str, object]]:
+        """The rows of events, to be stored in this order.
+
+        PostgreSQL's are numbered first and then stored in the order of their ids: two servers that are sent the same
+        events in another order would wait for each other.
+        """
+        rows = [_stored(event) for event in events]
+        if self._connection.dialect.name == "postgresql":
+            numbers = reserve_ids(self._connection, inbox, len(rows))
+            rows = [{"sequence": number, **row} for number, row in zip(numbers, rows, strict=True)]
+            rows.sort(key=lambda row: str(row["event_id"]))
+        return rows
+
+    def waiting(self, limit: int, after: int = 0) -> list[ReceivedEvent]:
+        """Events that are stored but not applied yet, in order of arrival, behind a sequence number."""
+        waits = (inbox.c.state == EventState.RECEIVED.value, inbox.c.sequence > after)
+        rows = self._connection.execute(select(inbox).where(*waits).order_by(inbox.c.sequence).limit(limit))
         return [_received(row) for row in rows]
+
+    def claim(self, event_id: str, about: Set[str]) -> Claim:
+        """Take a waiting event and the ids that it is about, until the transaction ends. Never waits for others.
+
+        On SQLite the transaction has the whole database.
+        """
+        if self._connection.dialect.name == "postgresql":
+            locks = func.unnest(literal(sorted(map(_lock_of, about)), ARRAY(BigInteger))).alias("lock")
+            mine = select(func.bool_and(func.pg_try_advisory_xact_lock(column(locks.name))))
+            if self._connection.execute(mine.select_from(locks)).scalar() is False:
+                return Claim.BUSY
+        wanted = select(inbox.c.state).where(inbox.c.event_id == event_id).with_for_update(skip_locked=True)
+        state = self._connection.execute(wanted).scalar()
+        if state is None:
+            return Claim.BUSY
+        return Claim.MINE if state == EventState.RECEIVED.value else Claim.SETTLED
 
     def get(self, event_id: str) -> ReceivedEvent | None:
         row = self._connection.execute(select(inbox).where(inbox.c.event_id == event_id)).one_or_none()
@@ -162,6 +205,11 @@ class Inbox:
         return [HourOfEvents(at_ms, count - int(missed), int(missed)) for at_ms, count, missed in rows]
 
 
+def _lock_of(name: str) -> int:
+    """The number under which PostgreSQL locks an id: 64 bits of its hash."""
+    return int.from_bytes(hashlib.sha256(f"inbox {name}".encode()).digest()[:8], "big", signed=True)
+
+
 def _stored(event: ReceivedEvent) -> dict[str, object]:
     return {
         "event_id": event.id,
@@ -189,6 +237,7 @@ def _received(row: Row[tuple[object, ...]]) -> ReceivedEvent:
         livemode=bool(values["livemode"]),
         api_version=values["api_version"],
         signature=values["signature"],
+        sequence=values["sequence"],
     )
 
 

@@ -34,6 +34,11 @@ class Ledger:
             raise LookupError(f"user {user_id} has no balance")
         return Balance(row.receivable_micros, row.credit_micros, row.version)
 
+    def hold(self, user_id: int) -> bool:
+        """Keep everybody else from the user's money until the transaction ends; False if somebody has it now."""
+        held = select(balances.c.user_id).where(balances.c.user_id == user_id).with_for_update(skip_locked=True)
+        return self._connection.execute(held).scalar() is not None
+
     def post(self, fact: Fact) -> bool:
         """Post a fact about a user, once.
 

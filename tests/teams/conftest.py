@@ -1,0 +1,44 @@
+"""A private PostgreSQL server, on which every team has a database of its own."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bioql_console.storage.database import Database
+from tests.databases import fresh_database, postgres_missing, private_cluster
+from tests.storage.people import NOW
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[str]:
+    """One server for the whole run."""
+    reason = postgres_missing()
+    if reason:
+        pytest.skip(reason)
+    with private_cluster() as made:
+        yield made
+
+
+@pytest.fixture
+def team_url(cluster: str, tmp_path: Path) -> str:
+    """An empty ledger at the server."""
+    url = fresh_database(cluster)
+    made = Database(url, lambda: NOW)
+    made.open(tmp_path / "backups")
+    made.close()
+    return url
+
+
+@pytest.fixture
+def join(team_url: str) -> Iterator[Callable[[], Database]]:
+    """`join()` is what one more process of the team has: the same ledger by connections of its own."""
+    joined: list[Database] = []
+
+    def made() -> Database:
+        joined.append(Database(team_url, lambda: NOW))
+        return joined[-1]
+
+    yield made
+    for each in joined:
+        each.close()
