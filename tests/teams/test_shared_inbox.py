@@ -40,7 +40,7 @@ def work_together(join: Join) -> list[int]:
 @pytest.mark.fault(
     "PostgreSQL",
     "several processes apply one inbox at the same time",
-    "each event is applied by one of them, a customer's events in their order, and every payment counts once",
+    "Each event is applied by one of them, a customer's events in their order, and every payment counts once.",
 )
 def test_several_workers_apply_each_event_once_and_a_customers_in_order(join: Join) -> None:
     database = join()
@@ -83,8 +83,8 @@ def test_a_refund_waits_for_its_payment_that_is_being_applied(join: Join) -> Non
 @pytest.mark.fault(
     "PostgreSQL",
     "a worker freezes, then dies, while it applies an event",
-    "the others go on with other customers at once, leave that customer's later events for later, and take them over "
-    "in their order as soon as the worker's connection is gone",
+    "The others go on with other customers at once, leave that customer's later events for later, and take them over "
+    "in their order as soon as the worker's connection is gone.",
 )
 def test_what_a_frozen_worker_has_keeps_nobody_and_is_taken_over_when_it_dies(join: Join) -> None:
     database = join()
@@ -113,7 +113,7 @@ def test_what_a_frozen_worker_has_keeps_nobody_and_is_taken_over_when_it_dies(jo
 @pytest.mark.fault(
     "PostgreSQL",
     "an operator changes a customer's money while an event about it waits",
-    "the event is applied after the operator's change, by what is owed then",
+    "The event is applied after the operator's change, by what is owed then.",
 )
 def test_an_operators_transaction_on_a_customer_goes_first(join: Join) -> None:
     database = join()
@@ -131,7 +131,7 @@ def test_an_operators_transaction_on_a_customer_goes_first(join: Join) -> None:
 @pytest.mark.fault(
     "PostgreSQL",
     "two servers are sent the same events in opposite order",
-    "both answer for every one of them, and each is stored once",
+    "Both answer for every one of them, and each is stored once.",
 )
 def test_two_servers_that_store_the_same_events_crosswise_both_succeed(join: Join) -> None:
     database = join()
