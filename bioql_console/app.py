@@ -10,6 +10,7 @@ from bioql_console.core import Core, StripeSecrets, database_url, keychain_secre
 from bioql_console.demo_data import DEFAULT_USERS, fill
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
+from bioql_console.domain.rights import Role
 from bioql_console.embedded import EmbeddedServer, bound_url, write_running_file
 from bioql_console.inspection import running_file
 from bioql_console.sandbox import Sandbox
@@ -111,7 +112,8 @@ class Launcher:
         if sandbox is not None and self._demo:
             fill(core.database, sandbox, DEFAULT_USERS, seed=1)
         core.start()
-        if sandbox is None:
+        works = core.database.rights.may(Role.OPERATOR)
+        if sandbox is None and works:
             upkeep = SecretUpkeep(self._credentials, environment, core.database, core.changes)
             upkeep.start()
             stack.callback(upkeep.stop)
@@ -134,9 +136,9 @@ class Launcher:
         )
         for worker in (workers.database, workers.stripe, workers.keychain, workers.probe):
             stack.callback(worker.close)
-        if sandbox is not None:
+        if sandbox is not None and works:
             _start_quietly(server)
-        if self._settings.stripe_cli_on:
+        if self._settings.stripe_cli_on and works:
             cli.start()
         return self._console(core, secrets, server, external, cli, workers, stripe_base)
 

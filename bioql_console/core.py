@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
+from bioql_console.domain.rights import Role
 from bioql_console.sandbox import Sandbox
 from bioql_console.services.bugs import note_bug
 from bioql_console.services.changes import Changes
@@ -177,7 +178,9 @@ class Core:
         self.outbox.run(self._stop_sending, self._wake_sender, self.error_reports.run_due)
 
     def start(self) -> None:
-        """Finish what a crash left, then keep applying and sending."""
+        """Finish what a crash left, then keep applying and sending. Who may only read leaves that to the others."""
+        if not self.database.rights.may(Role.OPERATOR):
+            return
         self.changes.subscribe(lambda change: self._wake_sender.set() if change.topic == "outbox" else None)
         self.applier.start()
         self._sender.start()
@@ -188,7 +191,8 @@ class Core:
         self.polling.stop()
         self._stop_sending.set()
         self._wake_sender.set()
-        self._sender.join(timeout=10)
+        if self._sender.is_alive():
+            self._sender.join(timeout=10)
         self.outbox.close()
         self.inbox_writer.close()
         self.applier.stop()

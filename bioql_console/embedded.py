@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from bioql_console.core import Core, now_ms
 from bioql_console.domain.errors import OperatorError
+from bioql_console.domain.rights import Role
 from bioql_console.inspection import running_file
 from bioql_console.sandbox import Sandbox
 from bioql_console.server.app import create_app
@@ -125,6 +126,9 @@ class EmbeddedServer:
         with self._lock:
             if self._host is not None:
                 return
+            self._core.database.rights.require(
+                Role.OPERATOR, "The server was not started: it writes, and you may only read."
+            )
             settings = self._settings()
             listening = bind(settings.host, settings.port)
             self._url = bound_url(listening)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from bioql_console.core import Core, StripeSecrets, database_url, keychain_secrets, now_ms, sandbox_secrets
 from bioql_console.domain.environment import Environment, check_secret_key, check_webhook_secret
+from bioql_console.domain.rights import Role
 from bioql_console.embedded import bound_url, core_report, server_app, write_running_file
 from bioql_console.sandbox import Sandbox
 from bioql_console.server.host import Served, bind, serve_until
@@ -74,6 +75,7 @@ def run(options: ServeOptions) -> int:
             stripe_base,
         )
         stack.callback(core.close)
+        core.database.rights.require(Role.OPERATOR, "The server can't run: it writes, and you may only read.")
         core.start()
         if environment is not Environment.SANDBOX and not options.secrets_from_environment:
             upkeep = SecretUpkeep(kept, environment, core.database, core.changes, core.stripe.forget)

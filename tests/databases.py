@@ -3,12 +3,15 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+from sqlalchemy import make_url
 
 from tests.waiting import wait_until
 
@@ -66,7 +69,8 @@ def private_cluster() -> Iterator[str]:
             wait_until(lambda: (folder / ".s.PGSQL.5432").exists() and _answers(folder), 20)
             yield f"postgresql+psycopg://tests@/{{}}?host={folder}"
         finally:
-            server.terminate()
+            # At once: a connection that a failed test left open would hold it up.
+            server.send_signal(signal.SIGINT)
             server.wait(20)
 
 
@@ -80,23 +84,38 @@ def _answers(folder: Path) -> bool:
     return True
 
 
-def fresh_database(cluster: str) -> str:
+def fresh_database(cluster: str, owner: str = "tests") -> str:
     """The URL of a new, empty database."""
+    name = f"t{uuid.uuid4().hex[:12]}"
+    as_superuser(cluster.format("postgres"), f'CREATE DATABASE "{name}" OWNER {owner}')
+    return as_user(cluster.format(name), owner)
+
+
+def as_user(url: str, user: str) -> str:
+    """The same database for another user."""
+    return make_url(url).set(username=user).render_as_string(hide_password=False)
+
+
+def as_superuser(url: str, *statements: str) -> None:
+    """Do what whoever runs the server does, in this database."""
     import psycopg
 
-    name = f"t{uuid.uuid4().hex[:12]}"
-    folder = cluster.rpartition("host=")[2]
-    with psycopg.connect(f"host={folder} user=tests dbname=postgres", autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    return cluster.format(name)
+    address = make_url(url)
+    place = f"host={address.query['host']!s} user=tests dbname={address.database}"
+    with psycopg.connect(place, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def a_user_of(url: str, role: str = "", attributes: str = "") -> str:
+    """The same database for a new user of the server, who belongs to a role."""
+    name = f"u{uuid.uuid4().hex[:12]}"
+    as_superuser(url, f"CREATE ROLE {name} LOGIN {attributes}{f' IN ROLE {role}' if role else ''}")
+    return as_user(url, name)
 
 
 def drop_database(url: str) -> None:
     """Away with it, so that taking the cluster down has little to remove."""
-    import psycopg
-    from sqlalchemy import make_url
-
     address = make_url(url)
-    place = f"host={address.query['host']!s} user={address.username} dbname=postgres"
-    with psycopg.connect(place, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{address.database}" WITH (FORCE)')
+    server = address.set(database="postgres").render_as_string(hide_password=False)
+    as_superuser(server, f'DROP DATABASE "{address.database}" WITH (FORCE)')

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
+from bioql_console.domain.rights import Role
 from bioql_console.domain.stripe_account import LedgerAccount
 from bioql_console.services.credentials import fingerprint
 from bioql_console.services.ports import Store
@@ -112,6 +113,11 @@ class LedgerBelongs:
             known = work.accounts.get(self._environment)
             settled = known == LedgerAccount(account.id, account.name, known.since_ms if known else 0)
             if settled and work.accounts.proven_ms(mark) is not None:
+                return
+            if not self._store.rights.may(Role.OPERATOR):
+                # Who may only read notes nothing, and looks at no other account's Stripe beside these books.
+                if known is not None and known.id != account.id:
+                    _refuse(LedgerAccount(account.id, account.name, 0), known, work.accounts.holding(), change=False)
                 return
         self.accept(account, mark, "system")
 

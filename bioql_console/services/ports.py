@@ -26,6 +26,7 @@ from bioql_console.domain.paging import (
 from bioql_console.domain.plans import PlanLimits
 from bioql_console.domain.prices import Price, PriceList, PriceRecord
 from bioql_console.domain.refunds import MoneyBack, MoneyBackKind
+from bioql_console.domain.rights import Rights
 from bioql_console.domain.statements import MonthCharges, StatementLine
 from bioql_console.domain.stripe_account import LedgerAccount
 from bioql_console.domain.tickets import Ticket
@@ -262,5 +263,9 @@ class Store(Protocol):
 
     @property
     def words(self) -> str: ...
+    @property
+    def rights(self) -> Rights: ...
+    @property
+    def encrypted(self) -> bool | None: ...
     def read(self) -> AbstractContextManager[Work]: ...
     def write(self) -> AbstractContextManager[Work]: ...

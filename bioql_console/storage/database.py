@@ -2,14 +2,16 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from bioql_console.domain.errors import OperatorError
-from bioql_console.storage import migrate, sqlite_file
+from bioql_console.domain.rights import EVERYTHING, Rights, Role, ask_for
+from bioql_console.storage import migrate, postgresql, roles, sqlite_file
 from bioql_console.storage.failures import explained
 from bioql_console.storage.unit_of_work import UnitOfWork
 
@@ -26,12 +28,22 @@ class Database:
     Args:
         url: SQLAlchemy URL; SQLite or PostgreSQL (`postgresql+psycopg://…`).
         now_ms: The clock for what the database records of itself.
+        password: The server's, where the address does not say it; None leaves it to libpq's own ways.
+
+    Raises:
+        OperatorError: `db.url_invalid`.
     """
 
-    def __init__(self, url: str, now_ms: Callable[[], int]) -> None:
-        self.url = make_url(url)
+    def __init__(self, url: str, now_ms: Callable[[], int], password: str | None = None) -> None:
+        self.url = postgresql.parsed(url)
         self._now_ms = now_ms
-        self._engine = _engine(url)
+        self._link: postgresql.Link | None = None
+        self._engine = (
+            _sqlite_engine(self.url) if self._is_sqlite else postgresql.make_engine(self.url, password, self._connected)
+        )
+
+    def _connected(self, link: postgresql.Link) -> None:
+        self._link = link
 
     @property
     def path(self) -> Path | None:
@@ -52,6 +64,36 @@ class Database:
         """Kind and place, without a password, for the status bar."""
         return "SQLite" if self._is_sqlite else f"PostgreSQL · {self.url.host or 'local'}/{self.url.database}"
 
+    @property
+    def rights(self) -> Rights:
+        """What the database lets us do, as it said when it was last asked; before the first time, nothing but read."""
+        if self._is_sqlite:
+            return EVERYTHING
+        return self._rights() or Rights(Role.VIEWER, self.url.username or "")
+
+    @property
+    def encrypted(self) -> bool | None:
+        """Whether the network reads along; None where there is none between, or nothing is connected yet."""
+        return self._link.encrypted if self._link else None
+
+    def _rights(self) -> Rights | None:
+        return self._link.rights if self._link else None
+
+    def _ask_for_rights(self) -> None:
+        """Ask anew: tables may have been made, and roles granted, since the connection was."""
+        if self._is_sqlite:
+            return
+        with self._engine.connect() as connection:
+            found = roles.rights_from(tuple(connection.execute(text(roles.ASK)).one()))
+        if self._link is not None:
+            self._link = replace(self._link, rights=found)
+        if found is None:
+            raise OperatorError(
+                "You may not read this ledger.",
+                fix=ask_for(Role.VIEWER, self.url.username or "you"),
+                code="db.right_missing",
+            )
+
     def open(self, backups: Path) -> None:
         """Create or upgrade the schema; the old file is copied to `backups` first.
 
@@ -60,10 +102,11 @@ class Database:
         """
         if self.path is not None:
             sqlite_file.prepare(self.path)
-        with explained(self.words):
+        with self._explained():
             migrate.upgrade(self._engine, self.path, backups, self._now_ms())
             if self.path is not None:
                 _write_ahead(self._engine)
+            self._ask_for_rights()
 
     def open_existing(self) -> None:
         """For commands that only read: the database must be there and of this version.
@@ -79,8 +122,9 @@ class Database:
             )
         if self.path is not None:
             sqlite_file.refuse_cut_off(self.path)
-        with explained(self.words):
+        with self._explained():
             migrate.require_current(self._engine)
+            self._ask_for_rights()
 
     def back_up(self, folder: Path) -> Path | None:
         """Copy the file into a folder, as it was last committed; None for PostgreSQL, which has its own tools.
@@ -107,29 +151,39 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[UnitOfWork]:
-        """A transaction that holds the write lock from its start. Leaving without `commit()` undoes everything."""
+        """A transaction that holds the write lock from its start. Leaving without `commit()` undoes everything.
+
+        Raises:
+            OperatorError: `db.right_missing` before anything else is done, for who may only read.
+        """
+        if not self.rights.may(Role.OPERATOR):
+            with self._explained():
+                self._ask_for_rights()  # the role may have been granted in the meantime
+            self.rights.require(Role.OPERATOR)
         with self._transaction(write=True) as connection:
             yield UnitOfWork(connection, self._now_ms)
 
     @contextmanager
     def _transaction(self, *, write: bool) -> Iterator[Connection]:
-        with explained(self.words), self._engine.connect() as connection:
+        with self._explained(), self._engine.connect() as connection:
             connection.execution_options(bioql_write=write)
             if not write and not self._is_sqlite:
                 # Else every statement would see a later state than the one before it.
                 connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             yield connection
 
+    def _explained(self) -> AbstractContextManager[None]:
+        return explained(self.words, self._rights)
+
     def close(self) -> None:
         self._engine.dispose()
 
 
-def _engine(url: str) -> Engine:
+def _sqlite_engine(url: URL) -> Engine:
     # Parameters hold names, e-mails and key hashes; they have no place in an error's text.
-    engine = create_engine(url, hide_parameters=True, pool_pre_ping=not url.startswith("sqlite"))
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _on_sqlite_connect)
-        event.listen(engine, "begin", _on_sqlite_begin)
+    engine = create_engine(url, hide_parameters=True)
+    event.listen(engine, "connect", _on_sqlite_connect)
+    event.listen(engine, "begin", _on_sqlite_begin)
     return engine
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, inspect, text
 
 from bioql_console.domain.errors import OperatorError
+from bioql_console.storage import roles
 
 # The newest migration, repeated here so that an up-to-date database starts without importing Alembic (0.3 s).
-HEAD = "0011"
+HEAD = "0012"
 # Any fixed number: it names the lock under which PostgreSQL lets one process at a time make or change the schema.
 MIGRATION_LOCK = 7_303_002
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -29,11 +30,18 @@ def upgrade(engine: Engine, path: Path | None, backups: Path, now_ms: int) -> No
         _refuse_unknown(current)
         if path is not None:
             back_up(path, backups, current, now_ms)
+    if engine.dialect.name == "postgresql":
+        roles.make_roles(engine)
     with engine.connect().execution_options(bioql_write=True) as connection:
         if connection.dialect.name == "postgresql":
+            # However long another one takes to upgrade: its upgrade is ours.
+            connection.execute(text("SET LOCAL lock_timeout = 0"))
+            connection.execute(text("SET LOCAL statement_timeout = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
         # Another process may have been faster; the lock makes sure of it.
         if _revision(connection) != HEAD:
+            if connection.dialect.name == "postgresql":
+                roles.become_admin(connection)
             _run(connection)
         connection.commit()
 

@@ -20,6 +20,7 @@ from bioql_console.domain.reconciliation import (
     Reconciled,
     utc_day,
 )
+from bioql_console.domain.rights import Role
 from bioql_console.services.ports import Store
 from bioql_console.services.reconciliation.balances import check_balances
 from bioql_console.services.reconciliation.cash import check_cash
@@ -88,7 +89,7 @@ class Reconciliation:
         """Compare everything in a period.
 
         Args:
-            operator: Who did it, for the activity trail; nothing is recorded without one.
+            operator: Who did it, for the activity trail; nothing is recorded without one, nor of who may only read.
 
         Raises:
             OperatorError: `stripe.*`, `db.*`, `reconcile.cancelled`, `reconcile.running`.
@@ -99,7 +100,7 @@ class Reconciliation:
             )
         try:
             self.last = self._run(period or self.default_period(), Watch(STEPS, progress, cancelled))
-            if operator:
+            if operator and self._store.rights.may(Role.OPERATOR):
                 self._record(self.last, operator)
             return self.last
         finally:
