@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -17,7 +16,9 @@ from bioql_console.domain.errors import OperatorError
 from bioql_console.server.accounts import AccountsApi
 from bioql_console.server.billing import BillingApi
 from bioql_console.server.dashboard import dashboard_page
+from bioql_console.server.doors import OwnPages, header_of, host_allowed
 from bioql_console.server.gate import Gate
+from bioql_console.server.heads import has_one_spelling
 from bioql_console.server.openapi import DOCUMENT
 from bioql_console.server.own_rows import OwnRowsApi
 from bioql_console.server.parts import ServerParts
@@ -28,6 +29,7 @@ from bioql_console.server.webhook_endpoint import Receive, Scope, Send, WebhookE
 __all__ = ["ServerParts", "create_app"]
 
 WEBHOOK_PATH = "/webhooks/stripe"
+NOTHING_HERE = "There is nothing at this address"
 ALLOWED_HEADERS = ("Authorization", "Content-Type", "X-API-Key", "ngrok-skip-browser-warning")
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -37,34 +39,27 @@ def create_app(parts: ServerParts) -> Any:
     """The ASGI application."""
     webhook = WebhookEndpoint(parts.inbox_writer, parts.webhook_secrets, parts.listener, parts.now_ms)
     rest = _starlette(parts)
-    origins = frozenset(origin.rstrip("/").encode() for origin in parts.allowed_origins)
+    origins = frozenset(origin.rstrip("/") for origin in parts.allowed_origins)
     shared = _readable_for(rest, parts.allowed_origins)
+    pages = OwnPages(parts.base_url, origins)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not host_allowed(scope, parts.allowed_hosts):
+        if scope["type"] != "http":
+            await rest(scope, receive, send)
+        elif not host_allowed(scope, parts.allowed_hosts):
             await answer(send, 421, {"error": "This server does not answer to that name"})
-        elif scope["type"] == "http" and scope["path"] == WEBHOOK_PATH:
+        elif not has_one_spelling(scope["raw_path"]):
+            await answer(send, 404, {"error": NOTHING_HERE})
+        elif not pages.may_send(scope):
+            await answer(send, 403, {"error": "Pages of other sites may not change anything here"})
+        elif scope["path"] == WEBHOOK_PATH:
             await webhook(scope, receive, send)
-        elif scope["type"] == "http" and _header(scope, b"origin") in origins:
+        elif header_of(scope, b"origin") in origins:
             await shared(scope, receive, send)
         else:
             await rest(scope, receive, send)
 
     return _behind(parts.trusted_proxies, app)
-
-
-def host_allowed(scope: Scope, allowed: frozenset[str]) -> bool:
-    """Whether the Host header names this server. Another name means DNS rebinding by some web page."""
-    if not allowed:
-        return True
-    try:
-        return urlsplit(f"//{_header(scope, b'host').decode('latin-1')}").hostname in allowed
-    except ValueError:
-        return False
-
-
-def _header(scope: Scope, name: bytes) -> bytes:
-    return next((value for each, value in scope["headers"] if each == name), b"")
 
 
 def _readable_for(app: Any, origins: tuple[str, ...]) -> Any:
@@ -149,7 +144,7 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
         headers["Allow"] = f"{headers['Allow']}, OPTIONS"
         if request.method == "OPTIONS":
             return Response(status_code=204, headers=headers)
-    sentences = {404: "There is nothing at this address", 405: "This method is not allowed here"}
+    sentences = {404: NOTHING_HERE, 405: "This method is not allowed here"}
     return Answer({"error": sentences.get(error.status_code, error.detail)}, error.status_code, headers)
 
 

@@ -4,19 +4,21 @@ import asyncio
 import errno
 import socket
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 import uvicorn
 
 from bioql_console.domain.errors import OperatorError
+from bioql_console.server.connection import GuardedConnection
+from bioql_console.server.crowd import Crowd, most_connections
 from bioql_console.services.port_holder import holder_of
 
 BACKLOG = 1024
 STOP_S = 5
-KEEP_ALIVE_S = 20
-MOST_CONNECTIONS = 2_000
 START_S = 15
 
 
@@ -63,21 +65,20 @@ def _holder(port: int) -> str:
     return f" by {holder.name} (process {holder.pid})" if holder else ""
 
 
-def _server(app: Any) -> uvicorn.Server:
+def _server(app: Any, most_connections: int) -> uvicorn.Server:
+    crowd = Crowd(most_connections, time.monotonic)
+    guarded: Any = partial(GuardedConnection, crowd)  # uvicorn calls it as it would a class
     config = uvicorn.Config(
         app,
         loop="none",
-        http="httptools",
+        http=guarded,
         ws="none",
         lifespan="auto",
         access_log=False,
         log_config=None,
         server_header=False,
         proxy_headers=False,
-        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_S,
-        limit_concurrency=MOST_CONNECTIONS,
-        h11_max_incomplete_event_size=16 * 1024,
     )
     return uvicorn.Server(config)
 
@@ -86,7 +87,8 @@ async def serve_until(
     served: Sequence[Served], stop: asyncio.Event, on_ready: Callable[[], None] = lambda: None
 ) -> None:
     """Serve all applications on the running loop until `stop` is set, then answer what is in hand and end."""
-    servers = [_server(each.app) for each in served]
+    most = most_connections() // len(served)
+    servers = [_server(each.app, most) for each in served]
     tasks = [
         # `_serve` and not `serve`: the latter would take over the process's signals.
         asyncio.create_task(server._serve(sockets=[each.listening]))

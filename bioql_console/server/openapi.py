@@ -14,6 +14,10 @@ requests and may be added to answers. Every error is `{"error": "<sentence>"}`.
 A key may ask so many times a second and an address may get so many keys wrong a minute, as the operator set it (100
 and 60 at first); beyond that the answer is 429 and `Retry-After` says how many seconds to wait. Keys that start with
 `bioql_dev_` are for trying things out: they get sample answers, and servers of real payments refuse them.
+
+An address is written in one way: without letters as `%61`, slashes as `%2f` or `..`. Web pages of sites that the
+operator did not list may read nothing, and whatever they send is answered 403. What is no proper HTTP/1.1 request, or
+has a head of more than 32 KiB, is refused, and the connection ends.
 """
 
 # What may be answered beside what an operation promises: the name in `components.responses`, and an example.
@@ -25,6 +29,7 @@ ERRORS = {
     ),
     401: ("InvalidKey", "The API key is missing, unknown or disabled.", "Invalid API key"),
     403: ("OtherUser", "The address names another user.", "These rows are another user's"),
+    404: ("NotThere", "The address is spelled oddly.", "There is nothing at this address"),
     408: ("TooSlow", "The request took longer than ten seconds to arrive.", "The request took too long"),
     409: ("Conflict", "It is there already.", "Email already registered"),
     413: ("TooLarge", "The request is larger than 64 KiB.", "The request is too large"),

@@ -7,7 +7,7 @@ from bioql_console.server.schemas import json_of, of
 from bioql_console.server.values import LARGEST_PAGE, PAGE
 
 ALWAYS = (421,)
-BODY = (400, 408, 413)
+BODY = (400, 408, 413, 415)
 KEY = (401, 429, 503)
 
 
@@ -118,7 +118,7 @@ OPERATIONS = (
         "/billing/usage/{user_id}",
         "The caller's runs, newest first",
         json_of("UsagePage", "A page of runs."),
-        *(400, 403, *KEY),
+        *(400, 403, 404, *KEY),
         **BEARER,
         parameters=OWN_PAGE,
     ),
@@ -126,7 +126,7 @@ OPERATIONS = (
         "/billing/invoices/{user_id}",
         "The caller's Stripe invoices, newest first, and months of usage",
         json_of("InvoicePage", "A page of invoices, and every month."),
-        *(400, 403, *KEY),
+        *(400, 403, 404, *KEY),
         **BEARER,
         parameters=OWN_PAGE,
     ),
@@ -159,7 +159,7 @@ OPERATIONS = (
         "For Stripe only: takes an event",
         "Event",
         {200: json_of("Received", "It is stored; what is not answered so, Stripe sends again.")},
-        *(415, 503),
+        503,
         parameters=[
             {
                 "name": "Stripe-Signature",

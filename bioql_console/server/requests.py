@@ -45,8 +45,10 @@ async def json_body(request: Request) -> dict[str, Any]:
     """The request's JSON object; numbers with decimals stay exact.
 
     Raises:
-        ApiError: 413 too large, 408 too slow, 400 not a JSON object.
+        ApiError: 413 too large, 415 compressed, 408 too slow, 400 not a JSON object.
     """
+    if request.headers.get("content-encoding", "identity") not in ("", "identity"):
+        raise ApiError(415, "Compressed bodies are not accepted")
     try:
         async with asyncio.timeout(SLOWEST_BODY_S):
             body = await _body(request)

@@ -98,7 +98,7 @@ class WebhookEndpoint:
 
 async def _body(headers: Sequence[tuple[bytes, bytes]], receive: Receive) -> bytes:
     length = _header(headers, b"content-length")
-    if length.isdigit() and int(length) > LARGEST_BODY:
+    if length.isdecimal() and int(length) > LARGEST_BODY:  # the parser has refused what is none
         raise Refused(413, f"The body is larger than {LARGEST_BODY // 1024} KiB.")
     if _header(headers, b"content-encoding") not in ("", "identity"):
         raise Refused(415, "Compressed bodies are not accepted.")

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import sys
 import threading
 import traceback
@@ -23,11 +24,24 @@ QUIET = {"stripe": logging.ERROR, "httpx": logging.WARNING, "httpcore": logging.
 log = logging.getLogger("bioql_console")
 
 
+# What moves a terminal's cursor, hides text or ends a line somewhere, as \x1b, \r or \u2028; not the line feed.
+_CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]")
+
+
 class RedactingFormatter(logging.Formatter):
-    """Formats first, then redacts: arguments, exception and stack are covered alike."""
+    """Formats first, then redacts: arguments, exception and stack are covered alike.
+
+    Only a record begins at the start of a line; further lines are indented. So no text from outside can look like a
+    record of its own, and control characters are written out.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
-        return redacted(super().format(record))
+        first, *more = _CONTROLS.sub(_written_out, redacted(super().format(record))).split("\n")
+        return "\n    ".join([first, *more])
+
+
+def _written_out(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")
 
 
 class _PrivateRotatingFile(RotatingFileHandler):

@@ -111,7 +111,7 @@ def attack(site: Site, document: Any, folder: Path, *more: str) -> None:
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.expected_logs("Invalid HTTP request received")
+@pytest.mark.expected_logs("Refused what is no request")
 def test_strangers_get_what_the_document_says(patient_site: Site, tmp_path: Path) -> None:
     attack(patient_site, DOCUMENT, tmp_path)
     assert patient_site.owed() == 350.0
@@ -119,7 +119,7 @@ def test_strangers_get_what_the_document_says(patient_site: Site, tmp_path: Path
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.expected_logs("Invalid HTTP request received")
+@pytest.mark.expected_logs("Refused what is no request")
 def test_customers_get_what_the_document_says(patient_site: Site, tmp_path: Path) -> None:
     document = copy.deepcopy(DOCUMENT)
     for name in ("Key", "LimitsQuestion", "Run"):
