@@ -17,14 +17,19 @@ def chromium_program() -> str | None:
 
 
 @asynccontextmanager
-async def chromium_page(**context: Any) -> AsyncIterator[Any]:
-    """A page in a fresh profile. Skips the test where there is no Chromium."""
+async def chromium_page(names: str = "", **context: Any) -> AsyncIterator[Any]:
+    """A page in a fresh profile. Skips the test where there is no Chromium.
+
+    Args:
+        names: Host names and where they lead, such as "MAP evil.example 127.0.0.1"; all others lead nowhere.
+    """
     program = chromium_program()
     if program is None:
         pytest.skip("Chromium is not installed (Debian package chromium)")
     from playwright.async_api import async_playwright
 
-    arguments = ["--no-sandbox", "--disable-dev-shm-usage", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+    resolver = ", ".join(filter(None, (names, "MAP * ~NOTFOUND", "EXCLUDE 127.0.0.1")))
+    arguments = ["--no-sandbox", "--disable-dev-shm-usage", f"--host-resolver-rules={resolver}"]
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=arguments)
         try:

@@ -1,4 +1,4 @@
-"""Who may knock at all, told by what a browser says of a request and no page can change: Host, Origin, Sec-Fetch-Site."""
+"""Who may knock, told by what a browser says of a request and no page can change: Host, Origin, Sec-Fetch-Site."""
 
 import re
 from collections.abc import MutableMapping
