@@ -12,13 +12,12 @@ from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.rights import Role
 from bioql_console.embedded import EmbeddedServer, bound_url, write_running_file
-from bioql_console.inspection import running_file
+from bioql_console.inspection import doctor_of, running_file
 from bioql_console.sandbox import Sandbox
 from bioql_console.server.host import Host, Served, bind
 from bioql_console.services.changes import Change
 from bioql_console.services.console import Console, Workers
 from bioql_console.services.credentials import Credentials
-from bioql_console.services.doctor import Doctor, Surroundings
 from bioql_console.services.external_server import ExternalConfig, ExternalServer
 from bioql_console.services.hardening import harden
 from bioql_console.services.instance_lock import InstanceLock
@@ -46,14 +45,21 @@ class Launcher:
     Args:
         demo: Fill an empty Sandbox with demo data.
         stripe_at: Where Stripe is, for environments in which that is not Stripe itself: a stand-in on this machine.
+        databases: Ledgers that are elsewhere than the settings say.
     """
 
     def __init__(
-        self, data_dir: Path, *, demo: bool = False, stripe_at: Mapping[Environment, str] | None = None
+        self,
+        data_dir: Path,
+        *,
+        demo: bool = False,
+        stripe_at: Mapping[Environment, str] | None = None,
+        databases: Mapping[Environment, str] | None = None,
     ) -> None:
         self._data_dir = data_dir
         self._demo = demo
         self._stripe_at = dict(stripe_at or {})
+        self._databases = dict(databases or {})
         self._process = ExitStack()
         self._credentials: Credentials | None = None
         self._settings = Settings()
@@ -104,12 +110,12 @@ class Launcher:
             else (None, self._stripe_at.get(environment))
         )
         secrets = sandbox_secrets(sandbox) if sandbox else keychain_secrets(self._credentials, environment)
-        url = database_url(self._settings, self._data_dir, environment)
+        url = self._url_of(environment)
         cli_secret = SessionSecret()
         accepted = secrets.accepting_also(cli_secret.all)
         core = Core(environment, self._settings, self._data_dir, url, accepted, stripe_base)
         stack.callback(core.close)
-        if sandbox is not None and self._demo:
+        if sandbox is not None and self._demo and core.database.rights.may(Role.ADMIN):
             fill(core.database, sandbox, DEFAULT_USERS, seed=1)
         core.start()
         works = core.database.rights.may(Role.OPERATOR)
@@ -177,7 +183,7 @@ class Launcher:
         if environment is core.environment:
             yield core.account
             return
-        database = Database(database_url(self._settings, self._data_dir, environment, make=make), now_ms)
+        database = Database(self._url_of(environment, make=make), now_ms)
         try:
             if make:
                 database.open(self._data_dir / "backups")
@@ -186,6 +192,9 @@ class Launcher:
             yield LedgerBelongs(database, environment, now_ms)
         finally:
             database.close()
+
+    def _url_of(self, environment: Environment, *, make: bool = True) -> str:
+        return database_url(self._settings, self._data_dir, environment, self._databases.get(environment), make=make)
 
     def _external_config(self) -> ExternalConfig:
         settings = self._settings
@@ -247,7 +256,7 @@ class Launcher:
             server=server,
             external=external,
             health=check,
-            doctor=_doctor(core, self._credentials, server),
+            doctor=doctor_of(core, self._credentials, server),
             sandbox=SandboxControl(stripe_base) if stripe_base and core.environment is Environment.SANDBOX else None,
             close=lambda: None,
         )
@@ -259,22 +268,6 @@ def operator_name() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # no entry for this user, e.g. in a container
         return "operator"
-
-
-def _doctor(core: Core, credentials: Credentials, server: EmbeddedServer) -> Doctor:
-    surroundings = Surroundings(
-        environment=core.environment,
-        data_dir=core.data_dir,
-        store=core.database,
-        credentials=credentials,
-        stripe=core.stripe,
-        meter=core.meter,
-        missed_events=core.missed_events,
-        health=check,
-        server_url=lambda: server.url,
-        now_ms=now_ms,
-    )
-    return Doctor(surroundings)
 
 
 def _start_quietly(server: EmbeddedServer) -> None:

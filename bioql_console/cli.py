@@ -55,12 +55,13 @@ def gui(
     data_dir: DataDir = None,
     env: Annotated[Environment | None, typer.Option(help="Open in this environment.")] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Fill an empty Sandbox with demo data.")] = False,
+    database: DatabaseUrl = None,
 ) -> None:
     """Open the window."""
     from bioql_console.gui import run
     from bioql_console.gui_options import GuiOptions
 
-    raise typer.Exit(run(GuiOptions(data_dir, env.value if env else None, demo)))
+    raise typer.Exit(run(GuiOptions(data_dir, env.value if env else None, demo, database)))
 
 
 @app.command()

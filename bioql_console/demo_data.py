@@ -24,8 +24,11 @@ BATCH = 1_000
 METER = "mtr_demo"
 
 
-def fill_data_dir(data_dir: Path | None, users: int, seed: int) -> str:
+def fill_data_dir(data_dir: Path | None, users: int, seed: int, url: str | None = None) -> str:
     """Fill the Sandbox of a data directory; the answer is the sentence to print.
+
+    Args:
+        url: Its ledger, where that is not the folder's own.
 
     Raises:
         OperatorError: `instance.running` when a window or server is using it.
@@ -33,7 +36,7 @@ def fill_data_dir(data_dir: Path | None, users: int, seed: int) -> str:
     folder = data_directory(data_dir)
     environment = Environment.SANDBOX
     with InstanceLock(folder, "demo"):
-        database = Database(database_url(load(folder), folder, environment), now_ms)
+        database = Database(database_url(load(folder), folder, environment, url), now_ms)
         database.open(folder / "backups")
         sandbox = Sandbox(environment_directory(folder, environment) / "stripe.db")
         try:

@@ -36,17 +36,20 @@ def start_options(options: GuiOptions, stripe_at: Mapping[Environment, str] | No
         OperatorError: `settings.folder`.
     """
     folder = _data_directory(options.data_dir)
-    environment, theme, language = first_look(folder)
+    remembered, theme, language = first_look(folder)
+    environment = Environment(options.environment or remembered)
+    # An address that is asked for is the ledger of the environment that one starts in, and of no other.
+    databases = {environment: options.database} if options.database else {}
 
     def launcher() -> "Launcher":
         from bioql_console import app  # most of the console; imported once the window is there
 
-        return app.Launcher(folder, demo=options.demo, stripe_at=stripe_at)
+        return app.Launcher(folder, demo=options.demo, stripe_at=stripe_at, databases=databases)
 
     return StartOptions(
         data_dir=folder,
         resources=resource(""),
-        environment=Environment(options.environment or environment),
+        environment=environment,
         theme=theme,
         language=language,
         launcher=launcher,

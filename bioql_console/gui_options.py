@@ -11,6 +11,7 @@ class GuiOptions(NamedTuple):
     data_dir: Path | None = None
     environment: str | None = None
     demo: bool = False
+    database: str | None = None
 
 
 def parse(arguments: Sequence[str]) -> GuiOptions | None:
@@ -23,10 +24,12 @@ def parse(arguments: Sequence[str]) -> GuiOptions | None:
         name, _, value = rest.pop(0).partition("=")
         if name == "--demo" and not value:
             options = options._replace(demo=True)
-        elif name in ("--data-dir", "--env") and (value or rest):
+        elif name in ("--data-dir", "--env", "--database") and (value or rest):
             value = value or rest.pop(0)
             if name == "--data-dir":
                 options = options._replace(data_dir=Path(value))
+            elif name == "--database":
+                options = options._replace(database=value)
             elif value in ("sandbox", "test", "live"):
                 options = options._replace(environment=value)
             else:

@@ -3,12 +3,13 @@
 import json
 from pathlib import Path
 
-from bioql_console.core import database_url, now_ms
+from bioql_console.core import Core, database_url, now_ms
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.verification import Difference, Verification
 from bioql_console.services.changes import Changes
 from bioql_console.services.checks import CheckResult
+from bioql_console.services.console import LocalServer
 from bioql_console.services.credentials import Credentials
 from bioql_console.services.doctor import Doctor, Surroundings
 from bioql_console.services.keychain import KeychainSecrets
@@ -97,6 +98,23 @@ def run_doctor(data_dir: Path | None) -> list[CheckResult]:
         return Doctor(surroundings).run()
     finally:
         database.close()
+
+
+def doctor_of(core: Core, credentials: Credentials, server: LocalServer) -> Doctor:
+    """The doctor of an open window."""
+    surroundings = Surroundings(
+        environment=core.environment,
+        data_dir=core.data_dir,
+        store=core.database,
+        credentials=credentials,
+        stripe=core.stripe,
+        meter=core.meter,
+        missed_events=core.missed_events,
+        health=check,
+        server_url=lambda: server.url,
+        now_ms=now_ms,
+    )
+    return Doctor(surroundings)
 
 
 def stripe_of(environment: Environment, credentials: Credentials, running: dict[str, str]) -> StripeAccess | None:

@@ -33,11 +33,13 @@ class Command:
 
     Args:
         keys: Its shortcut, shown beside it.
+        lacking: The right that is missing for it; it can't be chosen then.
     """
 
     title: str
     run: Callable[[], object]
     keys: str = ""
+    lacking: str = ""
 
 
 class CommandPalette(QFrame):
@@ -85,7 +87,7 @@ class CommandPalette(QFrame):
 
     def run_current(self) -> None:
         item = self.list.currentItem()
-        if item is not None:
+        if item is not None and item.flags() & Qt.ItemFlag.ItemIsEnabled:
             self._leave()
             item.data(Qt.ItemDataRole.UserRole)()
 
@@ -112,7 +114,7 @@ class CommandPalette(QFrame):
         self.list.clear()
         for command in self._commands:
             if all(word in command.title.casefold() for word in words):
-                self._add(f"{command.title}    {command.keys}".rstrip(), command.run)
+                self._add(f"{command.title}    {command.keys}".rstrip(), command.run, command.lacking)
         self.list.setCurrentRow(0)
         if self._workspace is not None and len(text.strip()) >= SHORTEST_SEARCH:
             self._searching.start(self._find_users, text.strip())
@@ -132,7 +134,10 @@ class CommandPalette(QFrame):
         if self.list.currentRow() < 0:
             self.list.setCurrentRow(0)
 
-    def _add(self, title: str, run: Callable[[], object]) -> None:
-        item = QListWidgetItem(title)
+    def _add(self, title: str, run: Callable[[], object], lacking: str = "") -> None:
+        item = QListWidgetItem(f"{title}    {lacking.partition('; ')[0]}" if lacking else title)
+        if lacking:
+            item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEnabled)
+            item.setToolTip(lacking)
         item.setData(Qt.ItemDataRole.UserRole, run)
         self.list.addItem(item)

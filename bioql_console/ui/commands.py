@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from bioql_console.domain.environment import Environment
 from bioql_console.ui.command_palette import Command
 from bioql_console.ui.environment_bar import MEANING
-from bioql_console.ui.registry import COMMANDS, PAGES, key_of
+from bioql_console.ui.registry import COMMANDS, PAGES, key_of, lacking
 from bioql_console.ui.theme import CHOICES
 
 if TYPE_CHECKING:
@@ -20,7 +20,14 @@ def commands_of(window: "MainWindow") -> list[Command]:
         for number, (name, title) in enumerate(PAGES, 1)
     ]
     if window.workspace is not None:
-        commands += [Command(title, partial(window.show_page, name, argument)) for title, name, argument in COMMANDS]
+        commands += [
+            Command(
+                title,
+                partial(window.show_page, name, argument),
+                lacking=lacking(window.workspace.rights, name, argument),
+            )
+            for title, name, argument in COMMANDS
+        ]
     commands += [
         Command(f"Switch to {MEANING[each]}", partial(window.environment_asked.emit, each.value))
         for each in Environment

@@ -6,6 +6,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton
 
 from bioql_console.domain.environment import Environment
+from bioql_console.domain.rights import Role
 from bioql_console.ui.theme import tokens
 from bioql_console.ui.widgets.buttons import Toggle
 from bioql_console.ui.widgets.labels import ElidedLabel, PlainLabel, restyle
@@ -13,6 +14,7 @@ from bioql_console.ui.widgets.labels import ElidedLabel, PlainLabel, restyle
 if TYPE_CHECKING:
     from PySide6.QtGui import QAction
 
+    from bioql_console.domain.rights import Rights
     from bioql_console.ui.icons import Icons
 
 HEIGHT = 40
@@ -53,6 +55,8 @@ class EnvironmentBar(QFrame):
         self.environment.setObjectName("environmentButton")
         self.account = ElidedLabel()
         self.lock = PlainLabel("", "strong")
+        self.rights = PlainLabel("", "strong")
+        self.rights.hide()
         self.command = QPushButton("Search users, ids, or run a command…     Ctrl+K")
         self.command.setObjectName("commandField")
         self.command.setAccessibleName("Search or run a command")
@@ -66,6 +70,7 @@ class EnvironmentBar(QFrame):
         row.addWidget(self.environment)
         row.addWidget(self.account, 3)
         row.addWidget(self.lock)
+        row.addWidget(self.rights)
         row.addWidget(self.command, 4)
         row.addStretch(2)
         row.addWidget(self.dev_mode)
@@ -100,6 +105,13 @@ class EnvironmentBar(QFrame):
         if self.property("environment") != environment.value:
             self.setProperty("environment", environment.value)
             restyle(self)
+
+    def show_rights(self, rights: "Rights | None") -> None:
+        """Who may only read sees so at all times; None while nothing is open."""
+        lacking = rights.lacking(Role.OPERATOR) if rights else ""
+        self.rights.setText("Read only" if lacking else "")
+        self.rights.setToolTip(lacking)
+        self.rights.setVisible(bool(lacking))
 
     def show_account(self, environment: Environment, name: str, account_id: str) -> None:
         self.account.setText(f"{name or WORDS[environment]} · {account_id}")

@@ -1,6 +1,5 @@
 """The frame: environment bar, navigation, one page, status bar. No business words."""
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,10 +21,11 @@ from bioql_console.ui.environment_bar import EnvironmentBar
 from bioql_console.ui.memory import Memory
 from bioql_console.ui.navigation import Navigation
 from bioql_console.ui.pages.page import Page
-from bioql_console.ui.registry import PAGES, key_of, make_page
+from bioql_console.ui.registry import PAGES, lacking, make_page
 from bioql_console.ui.status_bar import StatusBar
 from bioql_console.ui.theme import Theme
 from bioql_console.ui.widgets.cards import NoticeBar, NoticePlace
+from bioql_console.ui.widgets.gates import follow_rights
 from bioql_console.ui.widgets.labels import restyle
 from bioql_console.ui.widgets.overlays import Toast
 
@@ -111,19 +111,6 @@ class MainWindow(QMainWindow):
         self.bar.palette_asked.connect(self.open_palette)
         self.theme.changed.connect(self._retint)
 
-    def _add_shortcuts(self) -> None:
-        for number, (name, _) in enumerate(PAGES, 1):
-            for modifier in ("Alt", "Ctrl") if key_of(number) else ():
-                self._shortcut(f"{modifier}+{key_of(number)}", partial(self.show_page, name))
-        keys = {"Ctrl+K": self.open_palette, "Ctrl+Q": self.close, "F5": self.read_again, "/": self._search}
-        for key, work in keys.items():
-            self._shortcut(key, work)
-
-    def _shortcut(self, keys: str, work: Callable[[], object]) -> None:
-        from PySide6.QtGui import QKeySequence, QShortcut
-
-        QShortcut(QKeySequence(keys), self).activated.connect(work)
-
     # --- environment
 
     def show_environment(self, environment: Environment) -> None:
@@ -150,9 +137,9 @@ class MainWindow(QMainWindow):
         self.vitals = Vitals(workspace)
         self.vitals.changed.connect(self._show_sign)
         self.vitals.account_known.connect(partial(self.bar.show_account, self.environment))
+        self.bar.show_rights(workspace.rights)
         page = self._pages[self._current]
-        page.attach(workspace)
-        self._attach_vitals(page)
+        self._bring_to_life(page, workspace)
         page.came_to_front()
         self.vitals.start()
 
@@ -172,6 +159,7 @@ class MainWindow(QMainWindow):
             self.workspace.deleteLater()
             self.workspace = None
         self.status.forget()
+        self.bar.show_rights(None)
         self.show_page("overview")
 
     def show_closed(self, error: OperatorError) -> None:
@@ -186,9 +174,15 @@ class MainWindow(QMainWindow):
             page = self._pages[name] = make_page(name)
             self.stack.addWidget(page)
             if self.workspace is not None:
-                page.attach(self.workspace)
-                self._attach_vitals(page)
+                self._bring_to_life(page, self.workspace)
         return self._pages[name]
+
+    def _bring_to_life(self, page: Page, workspace: "Workspace") -> None:
+        page.attach(workspace)
+        follow_rights(page, workspace.rights)
+        show = getattr(page, "attach_vitals", None)
+        if show is not None and self.vitals is not None:
+            show(self.vitals)
 
     def show_page(self, name: str, argument: Any = None) -> None:
         page, before = self.page(name), self._pages.get(self._current)
@@ -199,13 +193,11 @@ class MainWindow(QMainWindow):
         if before is not None and before is not page:
             before.went_behind()
         page.came_to_front()
-        if argument is not None:
+        refused = lacking(self.workspace.rights, name, argument) if self.workspace else ""
+        if refused:
+            page.notice.show_notice("You may not do this.", refused, retry=False)
+        elif argument is not None:
             page.show_argument(argument)
-
-    def _attach_vitals(self, page: Page) -> None:
-        show = getattr(page, "attach_vitals", None)
-        if show is not None and self.vitals is not None:
-            show(self.vitals)
 
     def read_again(self) -> None:
         """F5: ask everything anew that is shown."""
@@ -215,7 +207,7 @@ class MainWindow(QMainWindow):
         if self.vitals is not None:
             self.vitals.look()
 
-    def _search(self) -> None:
+    def search_in_page(self) -> None:
         if not isinstance(self.focusWidget(), (QLineEdit, QPlainTextEdit)):
             self._pages[self._current].focus_search()
 
@@ -280,9 +272,11 @@ class MainWindow(QMainWindow):
             QTimer.singleShot(0, self, self._after_first_frame)
 
     def _after_first_frame(self) -> None:
+        from bioql_console.ui.shortcuts import add_shortcuts
+
         self.first_painted.emit()
         self._retint()
-        self._add_shortcuts()
+        add_shortcuts(self)
         self.bar.add_menu()
         self.startTimer(TICK_MS)
 

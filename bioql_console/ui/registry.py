@@ -1,5 +1,6 @@
 """The pages in their order, and the actions that the command palette offers on them."""
 
+from bioql_console.domain.rights import Rights, Role
 from bioql_console.ui.pages.page import Page
 
 PAGES = (
@@ -46,6 +47,23 @@ COMMANDS = (
     ("Check the books", "activity", "verify"),
     ("Reconcile books and Stripe now", "reconcile", "run"),
 )
+# What it takes to tell a page this; everything else is for who may read.
+NEEDS = {
+    ("users", "register"): Role.OPERATOR,
+    ("users", "import"): Role.ADMIN,
+    ("meter", "repair"): Role.OPERATOR,
+    ("webhooks", "fetch"): Role.OPERATOR,
+    ("webhooks", "cli:on"): Role.OPERATOR,
+    ("webhooks", "on"): Role.OPERATOR,
+    ("server", "start"): Role.OPERATOR,
+    ("server", "restart"): Role.OPERATOR,
+}
+
+
+def lacking(rights: Rights, name: str, argument: object) -> str:
+    """The right that is missing to tell a page this; empty when nothing is."""
+    needed = NEEDS.get((name, argument)) if isinstance(argument, str) else None
+    return rights.lacking(needed) if needed else ""
 
 
 def _overview() -> Page:

@@ -8,6 +8,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
+from bioql_console.domain.rights import MEANING, Rights, Role
 from bioql_console.services.server_health import HealthReport
 from bioql_console.services.stripe_cli import CliState
 from bioql_console.ui import formats
@@ -19,6 +20,25 @@ HISTORY = 240
 HEARTBEAT_EVERY_MS = 30_000
 DEAF_AFTER_MS = 90_000
 log = logging.getLogger(__name__)
+
+
+ELSEWHERE = "Who may only read runs no server: events are heard and applied, and usage is sent, by other consoles."
+
+
+def database_sign(words: str, took_ms: int, encrypted: bool | None, rights: Rights) -> Vital:
+    """How the database is, who reads along, and what one may do there."""
+    says, cure, state = [f"{words} answered in {took_ms} ms."], "", "ok"
+    if encrypted is not None:
+        says.append(f"The connection is {'encrypted' if encrypted else 'not encrypted: the network can read along'}.")
+        words += " · encrypted" if encrypted else " · not encrypted"
+    if encrypted is False:
+        state, cure = "warn", "Choose a TLS mode in Settings › Database."
+    if rights.user:
+        says.append(f"{rights.user} is {rights.role.value}: {MEANING[rights.role]}.")
+    if not rights.may(Role.OPERATOR):
+        says.append(ELSEWHERE)
+        words += " · read only"
+    return Vital(state, f"Database {words}", " ".join(says), cure, "settings")
 
 
 class Vitals(QObject):
@@ -114,7 +134,14 @@ class Vitals(QObject):
         own = self._console.server
         return settings.external_health_url if settings.external_command and not own.running else own.url
 
+    @property
+    def _only_reads(self) -> bool:
+        return not self._workspace.rights.may(Role.OPERATOR)
+
     async def _look_at_server(self) -> None:
+        if self._only_reads and not self._console.settings().external_command:
+            self._set("server", Vital("unknown", "Server: not from here", ELSEWHERE, "", "server"))
+            return
         failure = self._console.server.failure
         if failure is not None and not self._console.server.running and not self._console.settings().external_command:
             self._set("server", Vital("bad", "Server off", failure.what, failure.fix, "server"))
@@ -154,8 +181,8 @@ class Vitals(QObject):
             return self._workspace.now_ms() - started
 
         took = await self._console.workers.database.run(look)
-        words = self._console.store.words
-        self._set("database", Vital("ok", f"Database {words}", f"{words} answered in {took} ms.", "", "settings"))
+        store = self._console.store
+        self._set("database", database_sign(store.words, took, store.encrypted, store.rights))
 
     async def _look_at_keychain(self) -> None:
         status = await self._console.workers.keychain.run(self._console.credentials.probe)
@@ -173,6 +200,9 @@ class Vitals(QObject):
 
     def _show_webhooks(self) -> None:
         listener = self._console.listener
+        if not listener.on and self._only_reads:
+            self._set("webhooks", Vital("unknown", "Webhooks: not from here", ELSEWHERE, "", "webhooks"))
+            return
         if not listener.on:
             cure = "Switch the listener on, on the Webhooks page."
             words = "The listener is off: payments are not noticed."

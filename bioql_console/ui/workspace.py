@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 if TYPE_CHECKING:  # the first frame needs none of the console
+    from bioql_console.domain.rights import Rights
     from bioql_console.services.changes import Change
     from bioql_console.services.console import Console
     from bioql_console.ui.memory import Memory
@@ -48,6 +49,11 @@ class Workspace(QObject):
         """Hear nothing any more."""
         self._unsubscribe()
         self._gathering.stop()
+
+    @property
+    def rights(self) -> "Rights":
+        """What the database lets the operator do."""
+        return self.console.store.rights
 
     def now_ms(self) -> int:
         return self.console.now_ms()

@@ -53,19 +53,26 @@ class Desk:
 
 @asynccontextmanager
 async def open_window(
-    data_dir: Path, *, users: int = USERS, environment: str = "sandbox", stripe_at: str = NOWHERE, **settings: object
+    data_dir: Path,
+    *,
+    users: int = USERS,
+    environment: str = "sandbox",
+    stripe_at: str = NOWHERE,
+    database: str | None = None,
+    **settings: object,
 ) -> AsyncIterator[Desk]:
     """The window on a data folder, filled with demo users when it is new; closed in order afterwards.
 
     Args:
         stripe_at: What stands in for Stripe in Test and Live; by default nothing answers there.
+        database: Another database than the folder's own; the demo users are put there too.
     """
     if not (data_dir / "settings.json").exists():
         save(replace(Settings(), port=0, **settings), data_dir)  # type: ignore[arg-type]
         if users:
-            fill_data_dir(data_dir, users, seed=1)
+            fill_data_dir(data_dir, users, seed=1, url=database)
     options = start_options(
-        GuiOptions(data_dir, environment), {Environment.TEST: stripe_at, Environment.LIVE: stripe_at}
+        GuiOptions(data_dir, environment, database=database), {Environment.TEST: stripe_at, Environment.LIVE: stripe_at}
     )
     application = QApplication.instance()
     assert isinstance(application, QApplication)

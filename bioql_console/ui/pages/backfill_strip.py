@@ -6,6 +6,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QProgressBar, QVBoxLayout, QWidget
 
 from bioql_console.domain.event_coverage import Span
+from bioql_console.domain.rights import Role
 from bioql_console.services.event_search import Progress
 from bioql_console.services.missed_events import Fetched
 from bioql_console.ui import formats
@@ -47,12 +48,12 @@ class BackfillStrip(QWidget):
         self.bar.setTextVisible(False)
         self.bar.setFixedWidth(BAR_WIDTH)
         self.away = button("", self._show_away, "quiet")
-        self.fetch = button("Fetch missed", lambda: self._model.fetch())
+        self.fetch = button("Fetch missed", lambda: self._model.fetch(), needs=Role.OPERATOR)
         self.fetch.setToolTip("Looks through Stripe's own list of the last 30 days and brings in what never arrived")
         self.stop = button("Stop", lambda: self._model.stop())
         self.lost = PlainLabel("", "bad").wrapped()
         self.compare = button("Open Reconcile", lambda: self._workspace.page_asked.emit("reconcile", None))
-        self.settle = button("It was compared…", lambda: self._model.act(self._settle))
+        self.settle = button("It was compared…", lambda: self._model.act(self._settle), needs=Role.OPERATOR)
         column.addWidget(self.timeline)
         row = toolbar()
         row.addWidget(self.words, 1)

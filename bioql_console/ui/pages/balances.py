@@ -6,6 +6,7 @@ from PySide6.QtCore import QDate, QDateTime, QTimeZone
 from PySide6.QtWidgets import QDateEdit, QPlainTextEdit, QStackedWidget
 
 from bioql_console.domain.ageing import BUCKETS, AgedBalance
+from bioql_console.domain.rights import Role
 from bioql_console.ui import formats
 from bioql_console.ui.pages.page import Page, toolbar
 from bioql_console.ui.viewmodels.balances import MOST_LINKS, BalancesViewModel, LinkResult, end_of_utc_day_ms
@@ -37,7 +38,7 @@ class BalancesPage(Page):
         self.as_of.setDate(today)
         self.as_of.setMaximumDate(today)
         self.now = button("Now", self._follow_clock, "quiet")
-        self.links = button("Checkout links…", self._ask_for_links, "primary")
+        self.links = button("Checkout links…", self._ask_for_links, "primary", needs=Role.OPERATOR)
         self.export = button("Export CSV…", self._ask_for_export)
         self.stop = button("Stop", self._stop)
         self.stop.hide()

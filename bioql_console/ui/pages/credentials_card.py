@@ -6,6 +6,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from bioql_console.domain.environment import Environment
+from bioql_console.domain.rights import Role
 from bioql_console.services.credentials import SecretSummary
 from bioql_console.services.secrets import PREVIOUS_OF, SECRET_KEY_NAME, WEBHOOK_SECRET_NAME
 from bioql_console.services.stripe_keys import KeyFacts
@@ -67,16 +68,25 @@ class CredentialsCard(Card):
         }
         self.stored = {name: PlainLabel("not asked yet", "muted").wrapped().selectable() for name in self.fields}
         self.facts = PlainLabel("", "muted").wrapped().selectable()
-        self.is_dead = button("Is it dead?", self.old_key_asked.emit, tip="Asks Stripe with the old key")
-        self.ends = {name: button("Remove now", partial(self.end_asked.emit, name)) for name in self.fields}
+        self.is_dead = button(
+            "Is it dead?", self.old_key_asked.emit, tip="Asks Stripe with the old key", needs=Role.OPERATOR
+        )
+        self.ends = {
+            name: button("Remove now", partial(self.end_asked.emit, name), needs=Role.OPERATOR) for name in self.fields
+        }
         self.old = {
             SECRET_KEY_NAME: OldSecret(f"Old {word} secret key", self.is_dead, self.ends[SECRET_KEY_NAME]),
             WEBHOOK_SECRET_NAME: OldSecret(f"Old {word} signing secret", self.ends[WEBHOOK_SECRET_NAME]),
         }
         self._add("Restricted or secret key", SECRET_KEY_NAME)
         self._add("Webhook signing secret", WEBHOOK_SECRET_NAME)
-        self.explore = button("Check the key", self.explore_asked.emit, tip="Whose it is, and what it may do at Stripe")
-        self.forget = button("Remove…", self.forget_asked.emit, "danger")
+        self.explore = button(
+            "Check the key",
+            self.explore_asked.emit,
+            tip="Whose it is, and what it may do at Stripe",
+            needs=Role.OPERATOR,
+        )
+        self.forget = button("Remove…", self.forget_asked.emit, "danger", needs=Role.OPERATOR)
         self.result = PlainLabel().wrapped().selectable()
         self.capabilities = CapabilitiesView()
         self.asking = PlainLabel("", "muted")
@@ -92,11 +102,11 @@ class CredentialsCard(Card):
 
     def _add(self, title: str, name: str) -> None:
         field = self.fields[name]
-        save = button("Save", lambda: self._save(name))
+        save = button("Save", lambda: self._save(name), needs=Role.OPERATOR)
         save.setAccessibleName(f"Save {self.environment.word} {title.lower()}")
         save.setObjectName(f"save_{self.environment.value}_{name}")
         self.saves.append(save)
-        field.field.returnPressed.connect(lambda: self._save(name))
+        field.field.returnPressed.connect(save.click)
         row = toolbar(save)
         row.insertWidget(0, field, 1)
         column = QVBoxLayout()

@@ -6,6 +6,7 @@ from typing import Any
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QPlainTextEdit, QStackedWidget, QTabWidget, QTreeWidget, QTreeWidgetItem
 
+from bioql_console.domain.rights import Role
 from bioql_console.domain.webhooks import EventState
 from bioql_console.ui import formats
 from bioql_console.ui.pages.page import toolbar
@@ -35,7 +36,7 @@ class EventInspector(QStackedWidget):
         self.type, self.state = ElidedLabel("", "heading"), StatePill()
         self.id = PlainLabel("", "mono").selectable()
         self.reason = PlainLabel().wrapped().selectable()
-        self.replay = button("Replay…", self.replay_asked.emit, "primary")
+        self.replay = button("Replay…", self.replay_asked.emit, "primary", needs=Role.OPERATOR)
         self.replay.setToolTip("Decides a quarantined event again, after its cause was mended")
         self.user = button("Show customer", self._show_user)
         self.copy = CopyButton("Copy id", lambda: self.detail.event.id if self.detail else "", "the event's id")

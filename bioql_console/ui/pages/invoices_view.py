@@ -4,6 +4,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from bioql_console.domain.invoices import Invoice
+from bioql_console.domain.rights import Role
 from bioql_console.ui import formats
 from bioql_console.ui.pages.page import open_in_browser, toolbar
 from bioql_console.ui.viewmodels.invoices import InvoicesViewModel
@@ -50,7 +51,7 @@ class InvoicesView(QWidget):
         column.addWidget(self.stack, 1)
         self.copy = CopyButton("Copy id", self._id, "the invoice's id")
         self.browse = button("Open in browser", lambda: open_in_browser(self._url()))
-        self.refund = button("Refund…", lambda: self.refund_asked.emit(self._id()))
+        self.refund = button("Refund…", lambda: self.refund_asked.emit(self._id()), needs=Role.OPERATOR)
         self.user = button("Show customer", self._show_user)
         column.addLayout(toolbar(self.copy, self.browse, self.refund, self.user, None))
 

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QHBoxLayout
 
+from bioql_console.domain.rights import Role
 from bioql_console.domain.usage import DailyShots
 from bioql_console.services.meter_setup import MeterReport
 from bioql_console.ui import formats
@@ -34,14 +35,16 @@ class MeterPage(Page):
     def __init__(self) -> None:
         super().__init__()
         self.state = StatePill("not asked yet")
-        self.make = button("Create missing…", self._mend, "primary")
+        self.make = button("Create missing…", self._mend, "primary", needs=Role.OPERATOR)
         self.stop = button("Stop", self._stop)
         self.stop.hide()
         self.doing = PlainLabel("", "muted")
         self.notes = PlainLabel("", "muted").wrapped()
         self.notes.hide()
         self.look = button("Ask Stripe again", self._inspect)
-        self.test_event = button("Send test event", lambda: self._meter.act(self._meter.send_test_event))
+        self.test_event = button(
+            "Send test event", lambda: self._meter.act(self._meter.send_test_event), needs=Role.OPERATOR
+        )
         self.body.addLayout(toolbar(self.state, self.doing, None, self.test_event, self.look, self.stop, self.make))
         self.checks = DataTable("Meter and price")
         # It gives way to the outbox in a low window, and scrolls; what differs stands first.

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from bioql_console.domain.refunds import UNDECIDED, MoneyBack, MoneyBackKind, Refundable
+from bioql_console.domain.rights import Role
 from bioql_console.ui import formats
 from bioql_console.ui.pages.dispute_dialogs import AcceptDialog, EvidenceDialog
 from bioql_console.ui.pages.page import toolbar
@@ -40,8 +41,8 @@ class MoneyBackView(QWidget):
         self.stack.addWidget(self.table)
         self.stack.addWidget(self.none)
         column.addWidget(self.stack, 1)
-        self.answer = button("Answer with evidence…", lambda: self._model.act(self._answer))
-        self.accept = button("Accept dispute…", lambda: self._model.act(self._accept))
+        self.answer = button("Answer with evidence…", lambda: self._model.act(self._answer), needs=Role.OPERATOR)
+        self.accept = button("Accept dispute…", lambda: self._model.act(self._accept), needs=Role.OPERATOR)
         self.user = button("Show customer", self._show_user)
         self.origin = button("Show event", lambda: self._model.act(self._show_event))
         self.copy = CopyButton("Copy payment", lambda: self._payment(), "the payment's id")

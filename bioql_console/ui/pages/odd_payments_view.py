@@ -2,6 +2,7 @@
 
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
+from bioql_console.domain.rights import Role
 from bioql_console.services.odd_payments import OddPayment
 from bioql_console.ui.pages.page import toolbar
 from bioql_console.ui.viewmodels.odd_payments import OddPaymentsViewModel, asked
@@ -50,8 +51,8 @@ class OddPaymentsView(QWidget):
         self.stack.addWidget(self.table)
         self.stack.addWidget(self.none)
         column.addWidget(self.stack, 1)
-        self.count = button("Count it…", lambda: self._model.act(self._count))
-        self.give_back = button("Give it back…", lambda: self._model.act(self._give_back))
+        self.count = button("Count it…", lambda: self._model.act(self._count), needs=Role.OPERATOR)
+        self.give_back = button("Give it back…", lambda: self._model.act(self._give_back), needs=Role.OPERATOR)
         self.user = button("Show customer", self._show_user)
         self.origin = button("Show event", self._show_event)
         column.addLayout(toolbar(self.count, self.give_back, self.user, self.origin, None))

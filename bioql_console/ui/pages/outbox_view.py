@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from bioql_console.domain.meter_errors import explained
 from bioql_console.domain.outbox import Message, MessageKind, MessageState, OutboxSum
+from bioql_console.domain.rights import Role
 from bioql_console.ui import formats
 from bioql_console.ui.pages.page import toolbar
 from bioql_console.ui.viewmodels.outbox import OutboxViewModel, at_stake, code_words, refused_usage
@@ -33,12 +34,12 @@ class OutboxView(Card):
         self.codes: Chips | None = None
         self._codes: tuple[str, ...] = ()
         self._place = QVBoxLayout()
-        self.again = button("Send again…", lambda: self._model.act(self._send_again))
-        self.all_again = button("Send all again…", lambda: self._model.act(self._send_all_again))
-        self.otherwise = button("Collect otherwise…", lambda: self._model.act(self._collect))
-        self.back = button("Take back…", lambda: self._model.act(self._take_back))
+        self.again = button("Send again…", lambda: self._model.act(self._send_again), needs=Role.OPERATOR)
+        self.all_again = button("Send all again…", lambda: self._model.act(self._send_all_again), needs=Role.OPERATOR)
+        self.otherwise = button("Collect otherwise…", lambda: self._model.act(self._collect), needs=Role.OPERATOR)
+        self.back = button("Take back…", lambda: self._model.act(self._take_back), needs=Role.OPERATOR)
         self.reports = button("Error reports…", lambda: self._model.act(self._show_reports))
-        self.send = button("Send now", lambda: self._model.act(self._model.send_now))
+        self.send = button("Send now", lambda: self._model.act(self._model.send_now), needs=Role.OPERATOR)
         self.words = PlainLabel("", "muted").wrapped()
         self.body.addLayout(toolbar(self.chips, None, self.reports, self.send))
         self.body.addLayout(self._place)

@@ -6,6 +6,7 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
 from bioql_console.domain.checkout import CheckoutLink, CheckoutState
+from bioql_console.domain.rights import Role
 from bioql_console.ui import formats
 from bioql_console.ui.pages.invoices_view import InvoicesView
 from bioql_console.ui.pages.money_back_view import MoneyBackView
@@ -55,7 +56,7 @@ class PaymentsPage(Page):
         self.chips = Chips(CHIPS)
         self.everybody = button("All customers", self._all_customers, "quiet")
         self.everybody.hide()
-        self.look = button("Ask Stripe", lambda: self._payments.act(self._payments.recover))
+        self.look = button("Ask Stripe", lambda: self._payments.act(self._payments.recover), needs=Role.OPERATOR)
         self.look.setToolTip("Looks up how open links stand at Stripe")
         column.addLayout(toolbar(self.search, self.chips, self.everybody, None, self.look))
         self.table = DataTable("Payments")
@@ -69,9 +70,9 @@ class PaymentsPage(Page):
         column.addWidget(self.stack, 1)
         self.copy = CopyButton("Copy link", self._url, "the Checkout link")
         self.browse = button("Open in browser", lambda: open_in_browser(self._url()))
-        self.renew = button("Renew", lambda: self._do("renew"))
-        self.expire = button("Close link", lambda: self._do("expire"))
-        self.refund = button("Refund…", self._refund)
+        self.renew = button("Renew", lambda: self._do("renew"), needs=Role.OPERATOR)
+        self.expire = button("Close link", lambda: self._do("expire"), needs=Role.OPERATOR)
+        self.refund = button("Refund…", self._refund, needs=Role.OPERATOR)
         self.user = button("Show customer", self._show_user)
         column.addLayout(toolbar(self.copy, self.browse, self.renew, self.expire, self.refund, self.user, None))
         return links

@@ -3,6 +3,7 @@
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from bioql_console.domain.plans import PlanLimits
+from bioql_console.domain.rights import Role
 from bioql_console.ui.pages.page import toolbar
 from bioql_console.ui.pages.price_dialogs import LimitsDialog, PriceDialog
 from bioql_console.ui.viewmodels.prices import PriceRow, PricesViewModel
@@ -20,12 +21,12 @@ class PricesView(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 10, 0, 0)
         column.setSpacing(10)
-        self.change = button("New price…", lambda: self._model.act(self._ask_price))
-        self.another = button("Another backend…", lambda: self._model.act(self._ask_another))
+        self.change = button("New price…", lambda: self._model.act(self._ask_price), needs=Role.ADMIN)
+        self.another = button("Another backend…", lambda: self._model.act(self._ask_another), needs=Role.ADMIN)
         self.past = Toggle("Past prices")
         head = toolbar(PlainLabel("Price of a shot", "title"), None, self.past, self.another, self.change)
         self.prices = DataTable("Prices")
-        self.edit = button("Change plan…", lambda: self._model.act(self._ask_limits))
+        self.edit = button("Change plan…", lambda: self._model.act(self._ask_limits), needs=Role.ADMIN)
         self.plans = DataTable("Plans")
         column.addLayout(head)
         column.addWidget(self.prices, 3)

@@ -3,6 +3,7 @@
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from bioql_console.domain.reconciliation import Difference
+from bioql_console.domain.rights import Role
 from bioql_console.ui import formats
 from bioql_console.ui.pages.page import toolbar
 from bioql_console.ui.viewmodels.reconcile import cents, signed_cents
@@ -29,8 +30,8 @@ class DifferencePanel(QStackedWidget):
         self.facts = KeyValues()
         self.plan = PlainLabel("", "strong").wrapped().selectable()
         self.meaning = PlainLabel("", "muted").wrapped()
-        self.repair = button("Repair…", look="primary")
-        self.accept = button("Accept…")
+        self.repair = button("Repair…", look="primary", needs=Role.OPERATOR)
+        self.accept = button("Accept…", needs=Role.OPERATOR)
         self.user = button("Show customer")
         self.copy = CopyButton("Copy id", lambda: self.difference.stripe_id if self.difference else "", "the id")
         for part in (self.headline, self.about, self.cause, self.meaning, line(), self.facts, line(), self.plan):

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from PySide6.QtWidgets import QHBoxLayout, QPlainTextEdit
 
+from bioql_console.domain.rights import Role
 from bioql_console.services.server_health import HealthReport
 from bioql_console.ui.pages.page import Page, open_in_browser, toolbar
 from bioql_console.ui.theme import mono_font
@@ -36,6 +37,7 @@ class ServerPage(Page):
     def _own_card(self) -> Card:
         card = Card("Embedded server", "the API, the listener and the dashboard, in this window")
         self.own_on = Toggle("Running")
+        self.own_on.needs = Role.OPERATOR
         self.own_state = StatePill("off")
         self.own_address = CopyButton("Copy address", lambda: self._server.console.server.url, "the address")
         self.dashboard = button("Open dashboard", self._open_dashboard)
@@ -59,8 +61,8 @@ class ServerPage(Page):
         self.external_state = StatePill("not asked yet")
         self.external_words = PlainLabel().wrapped()
         self.external_facts = KeyValues()
-        self.restart = button("Restart with the keychain's secrets", self._restart, "primary")
-        self.stop = button("Stop", lambda: self._server.act(self._server.stop_external))
+        self.restart = button("Restart with the keychain's secrets", self._restart, "primary", needs=Role.OPERATOR)
+        self.stop = button("Stop", lambda: self._server.act(self._server.stop_external), needs=Role.OPERATOR)
         self.configure = button("Configure…", lambda: self._workspace.page_asked.emit("settings", "external"))
         self.tail = QPlainTextEdit()
         self.tail.setReadOnly(True)

@@ -3,6 +3,7 @@
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
+from bioql_console.domain.rights import Role
 from bioql_console.services.stripe_cli import CliState, CliStatus
 from bioql_console.services.stripe_cli_program import install_command
 from bioql_console.ui.viewmodels.stripe_cli import TONES, StripeCliViewModel, words
@@ -26,8 +27,8 @@ class StripeCliRow(QWidget):
         self.name = PlainLabel("Stripe CLI")
         self.state = StatePill("not asked yet")
         self.words = ElidedLabel("", "muted")
-        self.start = button("Start", lambda: self._model.act(self._model.start))
-        self.stop = button("Stop", lambda: self._model.act(self._model.stop))
+        self.start = button("Start", lambda: self._model.act(self._model.start), needs=Role.OPERATOR)
+        self.stop = button("Stop", lambda: self._model.act(self._model.stop), needs=Role.OPERATOR)
         self.copy = CopyButton("Copy command", install_command, "the command that installs it")
         self.choose = button("Choose program…", lambda: self._model.act(self._choose))
         for label in (self.name, self.state):

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPlainTextEdit, QSplitter, QStackedWidget, QWidget
 
+from bioql_console.domain.rights import Role
 from bioql_console.domain.tickets import Ticket, TicketState
 from bioql_console.ui import formats
 from bioql_console.ui.pages.page import Page, toolbar
@@ -34,8 +35,8 @@ class TicketPanel(QStackedWidget):
         self.message = QPlainTextEdit()
         self.message.setReadOnly(True)
         self.message.setAccessibleName("The customer's message")
-        self.resolve = button("Resolve…", look="primary")
-        self.reopen = button("Reopen…")
+        self.resolve = button("Resolve…", look="primary", needs=Role.OPERATOR)
+        self.reopen = button("Reopen…", needs=Role.OPERATOR)
         self.user = button("Show customer")
         self.copy = CopyButton("Copy number", lambda: self.ticket.id if self.ticket else "", "the ticket's number")
         self.card.body.addWidget(self.subject)

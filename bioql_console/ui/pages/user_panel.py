@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
 from bioql_console.domain.ageing import DAY_MS
+from bioql_console.domain.rights import Role
 from bioql_console.ui import formats
 from bioql_console.ui.viewmodels.invoices import accrual_words
 from bioql_console.ui.viewmodels.user_detail import USAGE_DAYS, UserDetail, UserDetailViewModel
@@ -58,11 +59,13 @@ class UserPanel(QStackedWidget):
         self.card.body.addLayout(owed)
 
     def _add_actions(self) -> None:
-        self.checkout = button("Checkout link", lambda: self.asked.emit("checkout"), "primary")
+        self.checkout = button("Checkout link", lambda: self.asked.emit("checkout"), "primary", needs=Role.OPERATOR)
         self.checkout.setToolTip("Makes a link for everything that is owed and opens it in the browser")
-        self.customer = button("Create Stripe customer", lambda: self.asked.emit("customer"), "primary")
+        self.customer = button(
+            "Create Stripe customer", lambda: self.asked.emit("customer"), "primary", needs=Role.OPERATOR
+        )
         self.copy = CopyButton("Copy link", self._link, "the Checkout link")
-        self.adjust = button("Adjust…", lambda: self.asked.emit("adjust"))
+        self.adjust = button("Adjust…", lambda: self.asked.emit("adjust"), needs=Role.OPERATOR)
         entries = (
             ("Link for a part…", lambda: self.asked.emit("part")),
             ("Reissue API key…", lambda: self.asked.emit("key")),
@@ -70,7 +73,8 @@ class UserPanel(QStackedWidget):
             ("Disable or enable…", lambda: self.asked.emit("disable")),
             ("Open user's payments", lambda: self.asked.emit("payments")),
         )
-        self.more = menu_button("···", entries, "More actions")
+        free = ("Open user's payments",)
+        self.more = menu_button("···", entries, "More actions", needs=Role.OPERATOR, free=free)
         row = QHBoxLayout()
         row.setSpacing(8)
         for widget in (self.customer, self.checkout, self.copy, self.adjust, self.more):

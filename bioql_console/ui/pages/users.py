@@ -7,6 +7,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from bioql_console.domain.checkout import CheckoutLink
+from bioql_console.domain.rights import Role
 from bioql_console.domain.users import Plan, User, clean_email, clean_name
 from bioql_console.ui import formats
 from bioql_console.ui.pages.page import Page, open_in_browser, toolbar
@@ -39,8 +40,8 @@ class UsersPage(Page):
         self.search = SearchField("Name, e-mail, id, cus_…, key", "Search users")
         self.search.setMinimumWidth(260)
         self.chips = Chips(CHIPS)
-        self.register = button("Register user…", self._register, "primary")
-        self.bring_in = button("Import…", lambda: self.show_argument("import"))
+        self.register = button("Register user…", self._register, "primary", needs=Role.OPERATOR)
+        self.bring_in = button("Import…", lambda: self.show_argument("import"), needs=Role.ADMIN)
         self.bring_in.setToolTip("Brings in the users, usage and balances of an existing BioQL users.db")
         self.body.addLayout(toolbar(self.search, self.chips, None, self.bring_in, self.register))
         self.table = DataTable("Users")

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QSplitter, QStackedWidget, QTabWidget
 
+from bioql_console.domain.rights import Role
 from bioql_console.domain.webhooks import InboxEvent
 from bioql_console.ui import formats
 from bioql_console.ui.pages.backfill_strip import BackfillStrip
@@ -34,6 +35,7 @@ class WebhooksPage(Page):
         super().__init__()
         self._beside: tuple[ViewModel, ...] = ()
         self.on = Toggle("Listener")
+        self.on.needs = Role.OPERATOR
         self.on.setObjectName("listenerToggle")
         self.address = ElidedLabel("off", "mono")
         self.heard = PlainLabel("", "muted")
@@ -85,7 +87,7 @@ class WebhooksPage(Page):
             ("Let an hour pass", lambda: self._webhooks.act(self._webhooks.advance, HOUR_S)),
             ("Let a day pass", lambda: self._webhooks.act(self._webhooks.advance, 24 * HOUR_S)),
         )
-        return menu_button("Laboratory ▾", entries, "Laboratory of the sandbox")
+        return menu_button("Laboratory ▾", entries, "Laboratory of the sandbox", needs=Role.OPERATOR)
 
     def attach(self, workspace: Workspace) -> None:
         self._workspace = workspace

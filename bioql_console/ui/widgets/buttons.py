@@ -8,18 +8,47 @@ from PySide6.QtGui import QColor, QGuiApplication, QPainter
 from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QMenu, QPushButton, QWidget
 
 from bioql_console.ui.theme import color
+from bioql_console.ui.widgets.gates import Gate
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QPaintEvent
 
+    from bioql_console.domain.rights import Rights, Role
 
-def button(text: str, pressed: Callable[[], object] | None = None, look: str = "", tip: str = "") -> QPushButton:
+
+class Button(Gate, QPushButton):
+    """A push button that heeds what one may do."""
+
+
+class MenuButton(Button):
+    """Opens a menu, in which some entries are for everybody."""
+
+    free: frozenset[str] = frozenset()
+
+    def follow(self, rights: "Rights") -> None:
+        lacking = rights.lacking(self.needs) if self.needs else ""
+        for entry in self.menu().actions():
+            entry.setEnabled(not lacking or entry.text() in self.free)
+            entry.setToolTip(lacking)
+        self.menu().setToolTipsVisible(bool(lacking))
+
+
+def button(
+    text: str,
+    pressed: Callable[[], object] | None = None,
+    look: str = "",
+    tip: str = "",
+    *,
+    needs: "Role | None" = None,
+) -> Button:
     """A push button.
 
     Args:
         look: "", "primary", "danger", "quiet" or "chip".
+        needs: The role that pressing it takes.
     """
-    made = QPushButton(text)
+    made = Button(text)
+    made.needs = needs
     made.setProperty("look", look)
     made.setAutoDefault(False)
     made.setToolTip(tip)
@@ -28,9 +57,24 @@ def button(text: str, pressed: Callable[[], object] | None = None, look: str = "
     return made
 
 
-def menu_button(text: str, entries: Sequence[tuple[str, Callable[[], object]]], name: str) -> QPushButton:
-    """A button that opens a menu. `name` is what a screen reader says."""
-    made = button(text, look="menu")
+def menu_button(
+    text: str,
+    entries: Sequence[tuple[str, Callable[[], object]]],
+    name: str,
+    *,
+    needs: "Role | None" = None,
+    free: Sequence[str] = (),
+) -> MenuButton:
+    """A button that opens a menu.
+
+    Args:
+        name: What a screen reader says.
+        needs: The role that its entries take, but for those that are `free`.
+    """
+    made = MenuButton(text)
+    made.setProperty("look", "menu")
+    made.setAutoDefault(False)
+    made.needs, made.free = needs, frozenset(free)
     made.setAccessibleName(name)
     menu = QMenu(made)
     for title, chosen in entries:
@@ -57,7 +101,7 @@ class CopyButton(QPushButton):
             self.copied.emit(f"Copied {self._what}")
 
 
-class Toggle(QAbstractButton):
+class Toggle(Gate, QAbstractButton):
     """A switch. Its text stands before it.
 
     Args:
