@@ -244,6 +244,8 @@ class Launcher:
             missed_events=core.missed_events,
             tariff=core.tariff,
             support=core.support,
+            team=core.team,
+            listening=lambda: core.feed.listening,
             listener=core.listener,
             stripe_cli=cli,
             heartbeat=lambda: heartbeat.beat(server.webhook_url, livemode),

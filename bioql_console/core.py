@@ -3,18 +3,20 @@
 Neither a window nor a socket is part of it; `serve` and the window put theirs around it.
 """
 
+import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.rights import Role
 from bioql_console.sandbox import Sandbox
 from bioql_console.services.bugs import note_bug
-from bioql_console.services.changes import Changes
+from bioql_console.services.changes import Change, Changes
 from bioql_console.services.checkout_links import CheckoutLinks
 from bioql_console.services.credentials import Credentials
 from bioql_console.services.error_reports import ErrorReportFeed, ErrorReports
@@ -37,6 +39,7 @@ from bioql_console.services.registration import Registration
 from bioql_console.services.stripe_access import StripeAccess
 from bioql_console.services.support import Support
 from bioql_console.services.tariff_admin import TariffAdmin
+from bioql_console.services.team import Team
 from bioql_console.services.usage_corrections import UsageCorrections
 from bioql_console.services.usage_meter import StripeUsageMeter
 from bioql_console.services.usage_recording import UsageRecording
@@ -114,6 +117,8 @@ class Core:
         self.database = Database(url, now_ms)
         self.database.open(data_dir / "backups")
         self.changes = Changes()
+        self.feed = self.database.feed(self._tell_of_others, self._hear_of_others)
+        self.team = Team(self.changes, now_ms, socket.gethostname(), self.feed.say)
         self.secrets = secrets
         self.account = LedgerBelongs(self.database, environment, now_ms)
         # The sandbox's account is the only one it has.
@@ -163,6 +168,12 @@ class Core:
         self._wake_sender = threading.Event()
         self._sender = threading.Thread(target=self._keep_sending, name="outbox", daemon=True)
 
+    def _tell_of_others(self, topics: frozenset[str]) -> None:
+        self.changes.publish(*map(Change, sorted(topics)))
+
+    def _hear_of_others(self, note: Mapping[str, Any]) -> None:
+        self.team.hear(note)
+
     def _wake_applier(self) -> None:
         self.applier.wake()
 
@@ -179,6 +190,7 @@ class Core:
 
     def start(self) -> None:
         """Finish what a crash left, then keep applying and sending. Who may only read leaves that to the others."""
+        self.feed.start()
         if not self.database.rights.may(Role.OPERATOR):
             return
         self.changes.subscribe(lambda change: self._wake_sender.set() if change.topic == "outbox" else None)
@@ -196,4 +208,6 @@ class Core:
         self.outbox.close()
         self.inbox_writer.close()
         self.applier.stop()
+        self.team.leave()
+        self.feed.stop()
         self.database.close()

@@ -11,7 +11,7 @@ class Change:
 
     Args:
         topic: "users", "balances", "events", "checkouts", "outbox", "usage", "activity", "health", "listener",
-            "backfill" or "cli".
+            "backfill", "tariff", "tickets", "presence" or "cli".
         user_id: The user it is about, when it is about one.
     """
 

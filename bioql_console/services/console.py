@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from bioql_console.services.stripe_keys import StripeKeys
     from bioql_console.services.support import Support
     from bioql_console.services.tariff_admin import TariffAdmin
+    from bioql_console.services.team import Team
     from bioql_console.services.usage_corrections import UsageCorrections
     from bioql_console.services.usage_recording import UsageRecording
     from bioql_console.services.user_admin import UserAdmin
@@ -99,6 +100,7 @@ class Console:
         secret_key, webhook_secrets: What Stripe calls and signatures are made and checked with; never shown.
         keys: Proves, explores and replaces secrets, also those of another environment.
         heartbeat: Sends a signed event through the real listener; OperatorError `webhooks.*` when it is deaf.
+        listening: Whether changes by others are heard at once; False while they are looked for every second.
         sandbox: Control of the offline Stripe; None outside the Sandbox.
         save_settings: Stores new settings; those about the environment take effect when it is opened again.
         close: Stops everything in reverse order. Blocks until it is done.
@@ -134,6 +136,8 @@ class Console:
     missed_events: "MissedEvents"
     tariff: "TariffAdmin"
     support: "Support"
+    team: "Team"
+    listening: Callable[[], bool | None]
     listener: "ListenerStatus"
     stripe_cli: "StripeCli"
     heartbeat: Callable[[], None]

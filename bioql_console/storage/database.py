@@ -1,6 +1,7 @@
 """Opening a database and running transactions on it."""
 
 import sqlite3
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
@@ -12,6 +13,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.rights import EVERYTHING, Rights, Role, ask_for
 from bioql_console.storage import migrate, postgresql, roles, sqlite_file
+from bioql_console.storage.change_feed import ChangeFeed, FileFeed, Heard, Noted
+from bioql_console.storage.change_notes import ChangeNotes
 from bioql_console.storage.failures import explained
 from bioql_console.storage.unit_of_work import UnitOfWork
 
@@ -41,6 +44,7 @@ class Database:
         self._engine = (
             _sqlite_engine(self.url) if self._is_sqlite else postgresql.make_engine(self.url, password, self._connected)
         )
+        self._notes = ChangeNotes(self._engine, uuid.uuid4().hex)
 
     def _connected(self, link: postgresql.Link) -> None:
         self._link = link
@@ -147,7 +151,7 @@ class Database:
     def read(self) -> Iterator[UnitOfWork]:
         """A consistent snapshot; waits for no writer, and can't write."""
         with self._transaction(write=False) as connection:
-            yield UnitOfWork(connection, self._now_ms)
+            yield UnitOfWork(connection, self._now_ms, self._notes)
 
     @contextmanager
     def write(self) -> Iterator[UnitOfWork]:
@@ -161,12 +165,12 @@ class Database:
                 self._ask_for_rights()  # the role may have been granted in the meantime
             self.rights.require(Role.OPERATOR)
         with self._transaction(write=True) as connection:
-            yield UnitOfWork(connection, self._now_ms)
+            yield UnitOfWork(connection, self._now_ms, self._notes)
 
     @contextmanager
     def _transaction(self, *, write: bool) -> Iterator[Connection]:
         with self._explained(), self._engine.connect() as connection:
-            connection.execution_options(bioql_write=write)
+            connection.execution_options(bioql_write=write, bioql_written=set())
             if not write and not self._is_sqlite:
                 # Else every statement would see a later state than the one before it.
                 connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
@@ -174,6 +178,14 @@ class Database:
 
     def _explained(self) -> AbstractContextManager[None]:
         return explained(self.words, self._rights)
+
+    def feed(self, heard: Heard, noted: Noted) -> ChangeFeed:
+        """What tells of the changes that other processes make; start it, and stop it before closing."""
+        if self.path is not None:
+            return FileFeed(self.path, self._notes, heard)
+        from bioql_console.storage.server_feed import ServerFeed  # with its driver, which SQLite does not need
+
+        return ServerFeed(self._engine, self._notes, heard, noted)
 
     def close(self) -> None:
         self._engine.dispose()

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from sqlalchemy import Connection
 
 from bioql_console.storage.activity import ActivityLog
+from bioql_console.storage.change_notes import ChangeNotes
 from bioql_console.storage.checkouts import Checkouts
 from bioql_console.storage.error_reports import ErrorReports
 from bioql_console.storage.event_coverage import EventCoverage
@@ -29,7 +30,8 @@ from bioql_console.storage.verify import Verifier
 class UnitOfWork:
     """Everything done through one of these is committed together, or not at all."""
 
-    def __init__(self, connection: Connection, now_ms: Callable[[], int]) -> None:
+    def __init__(self, connection: Connection, now_ms: Callable[[], int], notes: ChangeNotes) -> None:
+        self._notes = notes
         self._connection = connection
         self.users = Users(connection)
         self.ledger = Ledger(connection, now_ms)
@@ -53,4 +55,4 @@ class UnitOfWork:
         self.verifier = Verifier(connection)
 
     def commit(self) -> None:
-        self._connection.commit()
+        self._notes.commit(self._connection)

@@ -3,6 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
@@ -182,7 +183,10 @@ class Vitals(QObject):
 
         took = await self._console.workers.database.run(look)
         store = self._console.store
-        self._set("database", database_sign(store.words, took, store.encrypted, store.rights))
+        sign = database_sign(store.words, took, store.encrypted, store.rights)
+        if self._console.listening() is False:
+            sign = replace(sign, reason=f"{sign.reason} What others change is looked for every second.")
+        self._set("database", sign)
 
     async def _look_at_keychain(self) -> None:
         status = await self._console.workers.keychain.run(self._console.credentials.probe)

@@ -55,7 +55,12 @@ class UserPanel(QStackedWidget):
         owed.addWidget(self.owed)
         owed.addWidget(self.owed_note, 1, Qt.AlignmentFlag.AlignBottom)
         self.card.body.addLayout(head)
+        self.others = PlainLabel("", "small").wrapped()
+        self.others.setObjectName("othersHere")
+        self.others.set_tone("info")
+        self.others.hide()
         self.card.body.addWidget(self.who)
+        self.card.body.addWidget(self.others)
         self.card.body.addLayout(owed)
 
     def _add_actions(self) -> None:
@@ -138,6 +143,12 @@ class UserPanel(QStackedWidget):
         self._now_ms = model.workspace.now_ms
         self.copy.copied.connect(model.workspace.toasted)
         model.shown.connect(self.show_detail)
+        model.presence.changed.connect(self.show_others)
+
+    def show_others(self, words: str) -> None:
+        """Who else has this customer open."""
+        self.others.setText(words)
+        self.others.setVisible(bool(words))
 
     def buttons(self) -> tuple[QPushButton, ...]:
         """What may not be pressed while something is being done."""

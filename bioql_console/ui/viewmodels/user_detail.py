@@ -18,6 +18,7 @@ from bioql_console.services.ports import Work
 from bioql_console.ui import formats
 from bioql_console.ui.models.row_table import Column, Look, RowTable
 from bioql_console.ui.viewmodels import invoices, support
+from bioql_console.ui.viewmodels.presence import Presence
 from bioql_console.ui.viewmodels.view_model import Rows, ViewModel
 from bioql_console.ui.workspace import Workspace
 
@@ -105,12 +106,27 @@ class UserDetailViewModel(ViewModel):
         self.months = RowTable(MONTHS, lambda month: month.id)
         self.invoices = RowTable(invoices.OF_A_USER, lambda invoice: invoice.id)
         self.tickets = RowTable(support.OF_A_USER, lambda ticket: ticket.id)
+        self.presence = Presence(workspace, self)
+        self._closing.append(self.presence.close)
 
     def choose(self, user_id: int) -> None:
         """Show another user; 0 shows none."""
         if user_id != self.user_id:
             self.user_id = user_id
             self.refresh()
+            self._say_where()
+
+    def show(self) -> None:
+        super().show()
+        self._say_where()
+
+    def hide(self) -> None:
+        super().hide()
+        self._say_where()
+
+    def _say_where(self) -> None:
+        """Let the team know which customer is looked at."""
+        self.presence.look_at(f"user {self.user_id}" if self.user_id and self._visible else "")
 
     async def _load(self) -> None:
         if not self.user_id:

@@ -40,7 +40,9 @@ class ViewModel(QObject):
         self._stale = True
         self._loading = self.latest(busy=False)
         self._loading.failed.connect(self._loading_failed)
+        self._loading.running_changed.connect(self._loading_over)
         self._load_failed = False
+        self._again = False
         self._acting = self.one_at_a_time()
         workspace.changed.connect(self._hear)
 
@@ -78,7 +80,7 @@ class ViewModel(QObject):
 
     def refresh(self) -> None:
         """Read again what is shown."""
-        self._stale = False
+        self._stale = self._again = False
         self._loading.start(self._load)
 
     async def _load(self) -> None:
@@ -117,10 +119,19 @@ class ViewModel(QObject):
     def _loading_failed(self, _error: object) -> None:
         self._load_failed = True
 
+    @Slot(bool)
+    def _loading_over(self, running: bool) -> None:
+        if not running and self._again:
+            self._again = False
+            self._hear(self.topics)
+
     @Slot(object)
     def _hear(self, topics: frozenset[str]) -> None:
         if topics & self.topics:
-            if self._visible:
+            if self._visible and self._loading.running:
+                # Under a flood of changes what is being read is shown, and then read again.
+                self._again = True
+            elif self._visible:
                 self.refresh()
             else:
                 self._stale = True
