@@ -3,7 +3,6 @@
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
@@ -26,7 +25,7 @@ log = logging.getLogger(__name__)
 ELSEWHERE = "Who may only read runs no server: events are heard and applied, and usage is sent, by other consoles."
 
 
-def database_sign(words: str, took_ms: int, encrypted: bool | None, rights: Rights) -> Vital:
+def database_sign(words: str, took_ms: int, encrypted: bool | None, rights: Rights, looked_for: bool) -> Vital:
     """How the database is, who reads along, and what one may do there."""
     says, cure, state = [f"{words} answered in {took_ms} ms."], "", "ok"
     if encrypted is not None:
@@ -39,6 +38,8 @@ def database_sign(words: str, took_ms: int, encrypted: bool | None, rights: Righ
     if not rights.may(Role.OPERATOR):
         says.append(ELSEWHERE)
         words += " · read only"
+    if looked_for:
+        says.append("What others change is looked for every second.")
     return Vital(state, f"Database {words}", " ".join(says), cure, "settings")
 
 
@@ -183,10 +184,8 @@ class Vitals(QObject):
 
         took = await self._console.workers.database.run(look)
         store = self._console.store
-        sign = database_sign(store.words, took, store.encrypted, store.rights)
-        if self._console.listening() is False:
-            sign = replace(sign, reason=f"{sign.reason} What others change is looked for every second.")
-        self._set("database", sign)
+        looked_for = self._console.listening() is False
+        self._set("database", database_sign(store.words, took, store.encrypted, store.rights, looked_for))
 
     async def _look_at_keychain(self) -> None:
         status = await self._console.workers.keychain.run(self._console.credentials.probe)
