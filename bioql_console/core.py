@@ -3,6 +3,7 @@
 Neither a window nor a socket is part of it; `serve` and the window put theirs around it.
 """
 
+import logging
 import socket
 import threading
 import time
@@ -48,6 +49,8 @@ from bioql_console.settings import Settings, environment_directory
 from bioql_console.storage.database import Database, sqlite_url
 from bioql_console.storage.legacy_file import open_legacy
 from bioql_console.storage.reconciliation_scratch import open_scratch
+
+log = logging.getLogger(__name__)
 
 # Two requests a minute are far from any limit of Stripe's, and a payment shows within half a minute.
 POLL_EVERY_S = 30.0
@@ -119,6 +122,7 @@ class Core:
         self.changes = Changes()
         self.feed = self.database.feed(self._tell_of_others, self._hear_of_others)
         self.team = Team(self.changes, now_ms, socket.gethostname(), self.feed.say)
+        self.database.troubles.on_change = self._tell_trouble
         self.secrets = secrets
         self.account = LedgerBelongs(self.database, environment, now_ms)
         # The sandbox's account is the only one it has.
@@ -173,6 +177,14 @@ class Core:
 
     def _hear_of_others(self, note: Mapping[str, Any]) -> None:
         self.team.hear(note)
+
+    def _tell_trouble(self) -> None:
+        trouble = self.database.trouble
+        if trouble is None:
+            log.info("The database can be written again.")
+        else:
+            log.warning("Nothing can be written to the database. %s", trouble.error.sentence())
+        self.changes.publish(Change("database"))
 
     def _wake_applier(self) -> None:
         self.applier.wake()

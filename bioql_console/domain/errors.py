@@ -1,5 +1,7 @@
 """Failures that an operator can act on."""
 
+from dataclasses import dataclass
+
 
 class OperatorError(Exception):
     """A failure caused by the world, not by us, phrased for the person at the screen.
@@ -19,3 +21,15 @@ class OperatorError(Exception):
     def sentence(self) -> str:
         """Both sentences, for a terminal or a log line."""
         return f"{self.what} {self.fix}"
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A failure that lasts.
+
+    Args:
+        since_ms: When it was met first.
+    """
+
+    error: OperatorError
+    since_ms: int

@@ -47,7 +47,7 @@ class ReadingApi:
                 work.users.get(0)
         except OperatorError:
             return "unavailable"
-        return "connected"
+        return "connected" if self._parts.store.trouble is None else "read only"
 
     async def stats(self, request: Request) -> Response:
         def read() -> dict[str, Any]:

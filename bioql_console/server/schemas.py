@@ -155,7 +155,7 @@ ANSWERS: dict[str, Schema] = {
             "stripe_enabled": FLAG,
             "stripe_webhooks_enabled": FLAG,
             "version": TEXT,
-            "database": {"enum": ["connected", "unavailable"]},
+            "database": {"enum": ["connected", "read only", "unavailable"]},
             "service": TEXT,
         }
     ),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import disk_usage
 from typing import TYPE_CHECKING
 
 from bioql_console.domain.environment import Environment
@@ -10,6 +11,7 @@ from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.paging import UserQuery
 from bioql_console.services.checks import CheckResult
 from bioql_console.services.ports import Store
+from bioql_console.services.server_health import DATABASE_WELL
 from bioql_console.services.symptoms import Symptoms
 
 if TYPE_CHECKING:
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
     from bioql_console.services.missed_events import MissedEvents
     from bioql_console.services.server_health import HealthReport
     from bioql_console.services.stripe_access import StripeAccess
+
+MB = 1_000_000
+LEAST_FREE_MB = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +82,17 @@ class Doctor:
                 "Other users of this computer can look into the data folder.",
                 f"chmod 700 {folder}",
             )
+        free_mb = disk_usage(folder).free // MB if folder.exists() else LEAST_FREE_MB
+        if free_mb < LEAST_FREE_MB:
+            words = f"Only {free_mb} MB are free on the disk of the data folder; on a full disk no payment is recorded."
+            return CheckResult("data_folder", False, words, "Free some space.")
         return CheckResult("data_folder", True, f"Data folder {folder} is private.")
 
     def database(self) -> CheckResult:
+        trouble = self._at.store.trouble
+        if trouble is not None:
+            return CheckResult("database", False, trouble.error.what, trouble.error.fix)
+
         def look() -> str:
             with self._at.store.read() as work:
                 work.users.count(UserQuery())
@@ -174,6 +187,8 @@ class Doctor:
     def server(self) -> CheckResult:
         report = self._at.health(self._at.server_url())
         if not report.reachable:
+            return CheckResult("server", False, report.words, report.cure)
+        if report.database not in DATABASE_WELL:
             return CheckResult("server", False, report.words, report.cure)
         return CheckResult("server", True, f"Server at {self._at.server_url()} answers in {report.latency_ms} ms.")
 

@@ -8,6 +8,7 @@ from bioql_console.domain.activity import Activity
 from bioql_console.domain.ageing import AgedBalance
 from bioql_console.domain.checkout import CheckoutLink, CheckoutState
 from bioql_console.domain.environment import Environment
+from bioql_console.domain.errors import Trouble
 from bioql_console.domain.event_coverage import Coverage, HourOfEvents, Span
 from bioql_console.domain.invoices import Invoice, InvoiceState, Threshold
 from bioql_console.domain.ledger import Account, Balance, EntryKind, Fact, JournalEntry, Posting
@@ -267,5 +268,13 @@ class Store(Protocol):
     def rights(self) -> Rights: ...
     @property
     def encrypted(self) -> bool | None: ...
+    @property
+    def trouble(self) -> Trouble | None:
+        """Why nothing can be written, and since when; None while the last write went well."""
+        ...
+
     def read(self) -> AbstractContextManager[Work]: ...
     def write(self) -> AbstractContextManager[Work]: ...
+    def try_writing(self) -> None:
+        """Write what changes nothing, to see whether `trouble` is over. Raises OperatorError `db.*`."""
+        ...

@@ -10,12 +10,13 @@ from pathlib import Path
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from bioql_console.domain.errors import OperatorError
+from bioql_console.domain.errors import OperatorError, Trouble
 from bioql_console.domain.rights import EVERYTHING, Rights, Role, ask_for
 from bioql_console.storage import migrate, postgresql, roles, sqlite_file
 from bioql_console.storage.change_feed import ChangeFeed, FileFeed, Heard, Noted
 from bioql_console.storage.change_notes import ChangeNotes
 from bioql_console.storage.failures import explained
+from bioql_console.storage.trouble import TroubleWatch
 from bioql_console.storage.unit_of_work import UnitOfWork
 
 BUSY_TIMEOUT_MS = 5_000
@@ -40,6 +41,7 @@ class Database:
     def __init__(self, url: str, now_ms: Callable[[], int], password: str | None = None) -> None:
         self.url = postgresql.parsed(url)
         self._now_ms = now_ms
+        self.troubles = TroubleWatch(now_ms)
         self._link: postgresql.Link | None = None
         self._engine = (
             _sqlite_engine(self.url) if self._is_sqlite else postgresql.make_engine(self.url, password, self._connected)
@@ -48,6 +50,11 @@ class Database:
 
     def _connected(self, link: postgresql.Link) -> None:
         self._link = link
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Why nothing can be written, and since when; None while the last write went well."""
+        return self.troubles.trouble
 
     @property
     def path(self) -> Path | None:
@@ -164,8 +171,14 @@ class Database:
             with self._explained():
                 self._ask_for_rights()  # the role may have been granted in the meantime
             self.rights.require(Role.OPERATOR)
-        with self._transaction(write=True) as connection:
-            yield UnitOfWork(connection, self._now_ms, self._notes)
+        with self.troubles.writing() as watched, self._transaction(write=True) as connection:
+            yield watched(UnitOfWork(connection, self._now_ms, self._notes))
+
+    def try_writing(self) -> None:
+        """Write what changes nothing, to see whether `trouble` is over. Raises OperatorError `db.*`."""
+        with self.write() as work:
+            work.touch()
+            work.commit()
 
     @contextmanager
     def _transaction(self, *, write: bool) -> Iterator[Connection]:

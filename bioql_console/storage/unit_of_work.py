@@ -33,6 +33,7 @@ class UnitOfWork:
     def __init__(self, connection: Connection, now_ms: Callable[[], int], notes: ChangeNotes) -> None:
         self._notes = notes
         self._connection = connection
+        self.committed = False
         self.users = Users(connection)
         self.ledger = Ledger(connection, now_ms)
         self.receivables = Receivables(connection)
@@ -54,5 +55,12 @@ class UnitOfWork:
         self.reconciliation = LedgerFacts(connection)
         self.verifier = Verifier(connection)
 
+    def touch(self) -> None:
+        """Make the transaction one that writes, without changing anything."""
+        sqlite = self._connection.dialect.name == "sqlite"
+        # The first writes its page again with the number that it holds; the other takes a transaction's number.
+        self._connection.exec_driver_sql("PRAGMA user_version = 1" if sqlite else "SELECT pg_current_xact_id()")
+
     def commit(self) -> None:
         self._notes.commit(self._connection)
+        self.committed = True

@@ -24,6 +24,7 @@ from bioql_console.ui.pages.page import Page
 from bioql_console.ui.registry import PAGES, lacking, make_page
 from bioql_console.ui.status_bar import StatusBar
 from bioql_console.ui.theme import Theme
+from bioql_console.ui.trouble_notice import TroubleNotice
 from bioql_console.ui.widgets.cards import NoticeBar, NoticePlace
 from bioql_console.ui.widgets.gates import follow_rights
 from bioql_console.ui.widgets.labels import restyle
@@ -72,7 +73,7 @@ class MainWindow(QMainWindow):
         self.setObjectName("mainWindow")
         self.setMinimumSize(*SMALLEST)
         self.bar, self.navigation, self.status = EnvironmentBar(), Navigation(PAGES), StatusBar()
-        self._notices = NoticePlace(self.retry_asked.emit)
+        self._notices, self.trouble = NoticePlace(self.retry_asked.emit), TroubleNotice()
         self.stack = QStackedWidget()
         self._lay_out()
         self._connect()
@@ -92,6 +93,7 @@ class MainWindow(QMainWindow):
         right.setSpacing(0)
         self._notices.setContentsMargins(18, 0, 18, 0)
         right.addLayout(self._notices)
+        right.addLayout(self.trouble)
         right.addWidget(self.stack, 1)
         middle.addWidget(self.navigation)
         middle.addLayout(right, 1)
@@ -136,6 +138,7 @@ class MainWindow(QMainWindow):
         workspace.theme_asked.connect(self.theme.choose)
         self.vitals = Vitals(workspace)
         self.vitals.changed.connect(self._show_sign)
+        self.trouble.follow(self.vitals)
         self.vitals.account_known.connect(partial(self.bar.show_account, self.environment))
         self.bar.show_rights(workspace.rights)
         page = self._pages[self._current]
@@ -160,6 +163,7 @@ class MainWindow(QMainWindow):
             self.workspace = None
         self.status.forget()
         self.bar.show_rights(None)
+        self.trouble.forget()
         self.show_page("overview")
 
     def show_closed(self, error: OperatorError) -> None:

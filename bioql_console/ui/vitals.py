@@ -3,11 +3,12 @@
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from bioql_console.domain.environment import Environment
-from bioql_console.domain.errors import OperatorError
+from bioql_console.domain.errors import OperatorError, Trouble
 from bioql_console.domain.rights import MEANING, Rights, Role
 from bioql_console.services.server_health import HealthReport
 from bioql_console.services.stripe_cli import CliState
@@ -41,6 +42,15 @@ def database_sign(words: str, took_ms: int, encrypted: bool | None, rights: Righ
     if looked_for:
         says.append("What others change is looked for every second.")
     return Vital(state, f"Database {words}", " ".join(says), cure, "settings")
+
+
+def trouble_sign(trouble: Trouble) -> Vital:
+    """The database can be read and not be written."""
+    cure = (
+        f"{trouble.error.fix} Since {formats.clock(trouble.since_ms)} nothing can be recorded; what is there can be "
+        "read, and Stripe is asked to deliver its events again."
+    )
+    return Vital("bad", "Database: only to be read", trouble.error.what, cure, "settings")
 
 
 class Vitals(QObject):
@@ -103,6 +113,10 @@ class Vitals(QObject):
         """Probe the keychain again."""
         self._start("keychain", self._look_at_keychain)
 
+    def look_at_database(self) -> None:
+        """Ask the database again; after a write that failed, try one."""
+        self._start("database", self._look_at_database)
+
     def beat(self) -> None:
         """Send a heartbeat through the listener, if it is on."""
         if self._console.listener.on:
@@ -127,6 +141,8 @@ class Vitals(QObject):
     def _hear(self, topics: frozenset[str]) -> None:
         if "health" in topics:
             self._start("server", self._look_at_server)
+        if "database" in topics:
+            self._start("database", self._look_at_database)
         if topics & {"listener", "events", "cli"}:
             self._show_webhooks()
 
@@ -176,16 +192,22 @@ class Vitals(QObject):
         self._set("stripe", Vital("ok", f"Stripe {word}", reason, "", "settings"))
 
     async def _look_at_database(self) -> None:
+        store = self._console.store
+
         def look() -> int:
             started = self._workspace.now_ms()
-            with self._console.store.read() as work:
+            with store.read() as work:
                 work.inbox.counts()
-            return self._workspace.now_ms() - started
+            took = self._workspace.now_ms() - started
+            if store.trouble is not None:
+                with suppress(OperatorError):  # it is still there
+                    store.try_writing()
+            return took
 
         took = await self._console.workers.database.run(look)
-        store = self._console.store
-        looked_for = self._console.listening() is False
-        self._set("database", database_sign(store.words, took, store.encrypted, store.rights, looked_for))
+        trouble, looked_for = store.trouble, self._console.listening() is False
+        sign = database_sign(store.words, took, store.encrypted, store.rights, looked_for)
+        self._set("database", trouble_sign(trouble) if trouble else sign)
 
     async def _look_at_keychain(self) -> None:
         status = await self._console.workers.keychain.run(self._console.credentials.probe)
