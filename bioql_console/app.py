@@ -223,6 +223,8 @@ class Launcher:
             workers=workers,
             store=core.database,
             changes=core.changes,
+            safety=core.safety,
+            sweep=core.sweep,
             credentials=self._credentials,
             secret_key=core.secrets.secret_key,
             webhook_secrets=secrets.webhook_secrets,

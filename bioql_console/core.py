@@ -16,6 +16,7 @@ from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.rights import Role
 from bioql_console.sandbox import Sandbox
+from bioql_console.services.book_safety import BookSafety
 from bioql_console.services.bugs import note_bug
 from bioql_console.services.changes import Change, Changes
 from bioql_console.services.checkout_links import CheckoutLinks
@@ -25,6 +26,7 @@ from bioql_console.services.event_applier import ApplierThread, EventApplier
 from bioql_console.services.event_feed import SnapshotFeed
 from bioql_console.services.event_intake import InboxWriter
 from bioql_console.services.key_proof import LedgerBelongs
+from bioql_console.services.ledger_sweep import LedgerSweep
 from bioql_console.services.legacy.legacy_import import LegacyImport
 from bioql_console.services.listener import ListenerStatus
 from bioql_console.services.meter_repair import MeterRepair
@@ -124,10 +126,15 @@ class Core:
         self.team = Team(self.changes, now_ms, socket.gethostname(), self.feed.say)
         self.database.troubles.on_change = self._tell_trouble
         self.secrets = secrets
+        self.safety = BookSafety(self.database, self.changes, now_ms)
+        self.database.on_breach = self.safety.stopped
+        self.sweep = LedgerSweep(self.database, self.safety, now_ms)
         self.account = LedgerBelongs(self.database, environment, now_ms)
         # The sandbox's account is the only one it has.
         check = None if environment is Environment.SANDBOX else self.account.check
-        self.stripe = StripeAccess(environment, secrets.secret_key, stripe_base, check)
+        self.stripe = StripeAccess(
+            environment, secrets.secret_key, stripe_base, check, before_write=self.safety.require
+        )
         store, stripe, changes = self.database, self.stripe, self.changes
         self.meter = MeterSetup(stripe, store, now_ms)
         welcome, threshold = settings.welcome_credit_micros, settings.invoice_threshold_cents
@@ -209,9 +216,11 @@ class Core:
         self.applier.start()
         self._sender.start()
         self.polling.start()
+        self.sweep.start()
 
     def close(self) -> None:
         """Stop in reverse order. What is acknowledged is stored; what is not sent is sent next time."""
+        self.sweep.stop()
         self.polling.stop()
         self._stop_sending.set()
         self._wake_sender.set()

@@ -74,6 +74,7 @@ class Album:
             self._money_back,
             self._reconcile,
             self._meter_repair,
+            self._safety,
             self._palette,
             self._dialog,
             self._status,
@@ -245,6 +246,11 @@ class Album:
         from bioql_console.shots_reconcile import take_reconciliation
 
         await take_reconciliation(self)
+
+    async def _safety(self) -> None:
+        from bioql_console.shots_safety import take_unsafe_books
+
+        await take_unsafe_books(self)
 
     async def _meter_repair(self) -> None:
         from bioql_console.shots_meter import take_meter_repair

@@ -29,7 +29,7 @@ class ReadingApi:
     async def health(self, request: Request) -> Response:
         stripe_enabled = await blocking(self._parts, lambda: self._parts.stripe.enabled)
         webhooks = await blocking(self._parts, lambda: bool(self._parts.webhook_secrets()))
-        database = await blocking(self._parts, self._database_state)
+        database, books = await blocking(self._parts, self._database_state)
         return Answer(
             {
                 "status": "healthy",
@@ -37,17 +37,19 @@ class ReadingApi:
                 "stripe_webhooks_enabled": webhooks and self._parts.listener.on,
                 "version": VERSION,
                 "database": database,
+                "books": books,
                 "service": "bioql-console",
             }
         )
 
-    def _database_state(self) -> str:
+    def _database_state(self) -> tuple[str, str]:
+        """Whether it can be read, and whether what is in it is posted to."""
         try:
             with self._parts.store.read() as work:
-                work.users.get(0)
+                books = "unsafe" if work.safety.breaches(1) else "sound"
         except OperatorError:
-            return "unavailable"
-        return "connected" if self._parts.store.trouble is None else "read only"
+            return "unavailable", "unknown"
+        return "connected" if self._parts.store.trouble is None else "read only", books
 
     async def stats(self, request: Request) -> Response:
         def read() -> dict[str, Any]:

@@ -156,6 +156,7 @@ ANSWERS: dict[str, Schema] = {
             "stripe_webhooks_enabled": FLAG,
             "version": TEXT,
             "database": {"enum": ["connected", "read only", "unavailable"]},
+            "books": {"enum": ["sound", "unsafe", "unknown"]},
             "service": TEXT,
         }
     ),

@@ -12,10 +12,12 @@ from bioql_console.services.ports import Store
 from bioql_console.services.stripe_access import StripeAccess
 
 if TYPE_CHECKING:
+    from bioql_console.services.book_safety import BookSafety
     from bioql_console.services.checkout_links import CheckoutLinks
     from bioql_console.services.credentials import Credentials
     from bioql_console.services.doctor import Doctor
     from bioql_console.services.external_server import ExternalServer
+    from bioql_console.services.ledger_sweep import LedgerSweep
     from bioql_console.services.legacy.legacy_import import LegacyImport
     from bioql_console.services.listener import ListenerStatus
     from bioql_console.services.meter_repair import MeterRepair
@@ -115,6 +117,8 @@ class Console:
     workers: Workers
     store: Store
     changes: Changes
+    safety: "BookSafety"
+    sweep: "LedgerSweep"
     credentials: "Credentials"
     secret_key: Callable[[], str | None]
     webhook_secrets: Callable[[], Sequence[str]]

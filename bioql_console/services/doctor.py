@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from shutil import disk_usage
 from typing import TYPE_CHECKING
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 MB = 1_000_000
 LEAST_FREE_MB = 100
+
+
+GO_ON = "Open the window and press Check again: then posting goes on."
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +107,15 @@ class Doctor:
     def ledger(self) -> CheckResult:
         try:
             with self._at.store.read() as work:
-                found = work.verifier.run()
+                stopped, found = work.safety.breaches(), work.verifier.run()
         except OperatorError as error:
             return CheckResult("ledger", None, "The ledger can't be read.", error.fix)
+        if stopped:
+            since = f"{datetime.fromtimestamp(stopped[0].found_ms / 1000, UTC):%d %B %Y %H:%M UTC}"
+            what = f"Nothing is posted or sent since {since}: {stopped[0].difference.what}"
+            if found.ok:
+                what = f"Nothing is posted or sent since {since}, but the books hold again."
+            return CheckResult("ledger", False, what, GO_ON if found.ok else stopped[0].difference.cure)
         if found.ok:
             return CheckResult("ledger", True, f"The books balance: {found.entries:,} entries, {found.users:,} users.")
         first = found.differences[0]

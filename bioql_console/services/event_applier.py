@@ -43,7 +43,7 @@ class EventApplier:
         """Apply everything that waits and that no other worker has. Returns how many events were settled.
 
         Raises:
-            OperatorError: `db.*`; what is settled stays settled, the rest waits.
+            OperatorError: `ledger.unsafe`, `db.*`; what is settled stays settled, the rest waits.
         """
         settled = 0
         # Applying may reopen earlier ones, so look until there is nothing more to do.
@@ -56,6 +56,7 @@ class EventApplier:
         self.left = False
         while True:
             with self._store.read() as work:
+                work.safety.require_sound()
                 waiting = work.inbox.waiting(BATCH, last)
             if not waiting:
                 return settled
@@ -85,6 +86,7 @@ class EventApplier:
             busy |= ids
             return False
         with self._store.write() as work:
+            work.safety.require_sound()
             claim = take(event, content, work)
             if claim is Claim.BUSY:
                 busy |= ids

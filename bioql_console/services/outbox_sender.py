@@ -79,7 +79,7 @@ class OutboxSender:
             try:
                 sent = self.send_due() + beside() if self._stripe.enabled else 0
             except OperatorError:
-                sent = 0  # the database is busy or the keychain locked; the status bar shows it
+                sent = 0  # the books don't hold, the database is busy or the keychain locked; the window shows it
             except Exception as bug:
                 note_bug(bug)
                 sent = 0
@@ -113,6 +113,7 @@ class OutboxSender:
 
     def _claim(self, limit: int, kinds: Collection[MessageKind]) -> list[Message]:
         with self._store.write() as work:
+            work.safety.require_sound()
             claimed = work.outbox.claim(self._name, self._now_ms(), LEASE_MS, limit, kinds)
             work.commit()
         return claimed

@@ -9,6 +9,7 @@ TIMEOUT_S = 4.0
 LARGEST_ANSWER = 64_000
 # Older servers don't mention their database.
 DATABASE_WELL = ("", "connected")
+UNSAFE = "unsafe"
 RESTART = "Restart it with the keychain's secrets on the Server page."
 
 
@@ -29,6 +30,7 @@ class HealthReport:
     webhooks_enabled: bool | None = None
     version: str = ""
     database: str = ""
+    books: str = ""
     words: str = ""
     cure: str = ""
 
@@ -36,7 +38,7 @@ class HealthReport:
     def healthy(self) -> bool:
         """Reachable, and nothing it says of itself is off."""
         flags = (self.stripe_enabled, self.webhooks_enabled)
-        return self.reachable and False not in flags and self.database in DATABASE_WELL
+        return self.reachable and False not in flags and self.database in DATABASE_WELL and self.books != UNSAFE
 
 
 def check(url: str, timeout_s: float = TIMEOUT_S) -> HealthReport:
@@ -94,6 +96,7 @@ def _understood(url: str, now_ms: int, latency_ms: int, found: dict[str, Any]) -
     stripe_enabled = _flag(found.get("stripe_enabled"))
     webhooks_enabled = _flag(found.get("stripe_webhooks_enabled"))
     database = str(found.get("database", ""))[:60]
+    books = str(found.get("books", ""))[:60]
     words, cure = "The server is healthy.", ""
     if stripe_enabled is False:
         words = "It was started without its Stripe credentials: customers can't pay and usage isn't reported."
@@ -104,6 +107,9 @@ def _understood(url: str, now_ms: int, latency_ms: int, found: dict[str, Any]) -
     elif database not in DATABASE_WELL:
         words = f"The server answers, but says of its database: {database}. Nothing is recorded meanwhile."
         cure = "Look at its log, mend the database, then restart it."
+    elif books == UNSAFE:
+        words = "The server found its books broken: it stores events, but posts and sends nothing."
+        cure = "Run `bioql-console verify` there, restore a backup or mend the entry, then check again in the window."
     elif stripe_enabled is None:
         words, cure = "The server answers, but does not say whether Stripe is on.", "Update the server."
     return HealthReport(
@@ -115,6 +121,7 @@ def _understood(url: str, now_ms: int, latency_ms: int, found: dict[str, Any]) -
         webhooks_enabled=webhooks_enabled,
         version=str(found.get("version", ""))[:60],
         database=database,
+        books=books,
         words=words,
         cure=cure,
     )

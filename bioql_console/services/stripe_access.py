@@ -18,6 +18,7 @@ class StripeAccess:
         secret_key: Reads the key from where it is kept; None when there is none. May raise OperatorError.
         base: Address of the sandbox; None for Stripe itself.
         check: Asked once for each gateway, before anybody else may use it: is it the ledger's account's?
+        before_write: Asked before anything but GET leaves; raises OperatorError to keep it here.
     """
 
     def __init__(
@@ -26,12 +27,15 @@ class StripeAccess:
         secret_key: Callable[[], str | None],
         base: str | None,
         check: "Callable[[StripeGateway, str], None] | None" = None,
+        *,
+        before_write: Callable[[], None] = lambda: None,
     ) -> None:
         self.environment = environment
         self.base = base
         self._secret_key = secret_key
         self._lock = threading.Lock()
         self._check = check
+        self._before_write = before_write
         self._checking = threading.Lock()
         self._gateway: StripeGateway | None = None
         self._key = ""
@@ -74,8 +78,10 @@ class StripeAccess:
                     )
                 # Importing Stripe's SDK takes a quarter of a second; the first call pays, not the start.
                 from bioql_console.services.stripe_gateway import StripeGateway
+                from bioql_console.services.stripe_transport import LockedInLive, WhileSound
 
-                self._gateway, self._key = StripeGateway(key, self.environment, base=self.base), key
+                guard = WhileSound(LockedInLive(self.environment), self._before_write)
+                self._gateway, self._key = StripeGateway(key, self.environment, base=self.base, guard=guard), key
             return self._gateway, self._key
 
     def forget(self) -> None:

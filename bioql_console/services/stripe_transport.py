@@ -47,6 +47,28 @@ class LockedInLive:
             )
 
 
+class WhileSound:
+    """Lets nothing but GET leave for Stripe while the books don't hold.
+
+    Args:
+        inner: Decides first.
+    """
+
+    def __init__(self, inner: WriteGuard, require: Callable[[], None]) -> None:
+        self._inner = inner
+        self._require = require
+
+    def allow(self, method: str, path: str) -> None:
+        """Return to let it leave.
+
+        Raises:
+            OperatorError: `ledger.unsafe`, and as `inner`.
+        """
+        self._inner.allow(method, path)
+        if method.upper() != "GET":
+            self._require()
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """How long to wait and how often to try.

@@ -54,10 +54,18 @@ class ActivityLog:
         more = Cursor(0, rows[limit - 1].id) if len(rows) > limit else None
         return Page(tuple(Activity(*row) for row in rows[:limit]), more)
 
-    def first_broken(self) -> int | None:
-        """Id of the first record that does not follow from the one before it; None when the chain holds."""
-        previous = ""
-        for row in self._connection.execute(select(activity).order_by(activity.c.id)):
+    def first_broken(self, first: int = 0, last: int | None = None) -> int | None:
+        """Id of the first record that does not follow from the one before it; None when the chain holds.
+
+        Args:
+            first, last: Look at the records with these ids and between them only.
+        """
+        before = select(activity.c.chain).where(activity.c.id < first).order_by(activity.c.id.desc()).limit(1)
+        previous = self._connection.execute(before).scalar() or ""
+        records = select(activity).where(activity.c.id >= first).order_by(activity.c.id)
+        if last is not None:
+            records = records.where(activity.c.id <= last)
+        for row in self._connection.execute(records):
             record = Activity(*row)
             if record.chain != link(previous, record):
                 return record.id

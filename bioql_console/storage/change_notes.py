@@ -30,6 +30,7 @@ TOPICS: dict[str, tuple[str, ...]] = {
     "plans": ("tariff",),
     "tickets": ("tickets",),
     "activity": ("activity",),
+    "ledger_breaches": ("safety",),
     "event_coverage": ("backfill",),
     "imports": ("users", "balances", "usage", "checkouts", "events", "outbox-sent", "tickets", "activity"),
 }

@@ -47,6 +47,8 @@ class Database:
             _sqlite_engine(self.url) if self._is_sqlite else postgresql.make_engine(self.url, password, self._connected)
         )
         self._notes = ChangeNotes(self._engine, uuid.uuid4().hex)
+        self.on_breach: Callable[[], None] = lambda: None
+        """Called after a transaction was refused because it would have left the books broken."""
 
     def _connected(self, link: postgresql.Link) -> None:
         self._link = link
@@ -172,7 +174,7 @@ class Database:
                 self._ask_for_rights()  # the role may have been granted in the meantime
             self.rights.require(Role.OPERATOR)
         with self.troubles.writing() as watched, self._transaction(write=True) as connection:
-            yield watched(UnitOfWork(connection, self._now_ms, self._notes))
+            yield watched(UnitOfWork(connection, self._now_ms, self._notes, self.on_breach))
 
     def try_writing(self) -> None:
         """Write what changes nothing, to see whether `trouble` is over. Raises OperatorError `db.*`."""

@@ -7,6 +7,8 @@ from sqlalchemy import Connection, func, select, update
 from bioql_console.domain.ledger import PER_USER, Account, Balance, EntryKind, Fact, JournalEntry, Posting
 from bioql_console.domain.paging import Cursor, Page
 from bioql_console.domain.statements import StatementLine
+from bioql_console.storage.book_checks import posted_to
+from bioql_console.storage.safety import PostingGuard
 from bioql_console.storage.statements import insert
 from bioql_console.storage.tables import balances, journal_entries, postings
 
@@ -16,9 +18,10 @@ _PER_USER = [account.value for account in PER_USER]
 class Ledger:
     """Append-only: entries are posted or reversed, never changed."""
 
-    def __init__(self, connection: Connection, now_ms: Callable[[], int]) -> None:
+    def __init__(self, connection: Connection, now_ms: Callable[[], int], guard: PostingGuard) -> None:
         self._connection = connection
         self._now_ms = now_ms
+        self._guard = guard
 
     def balance(self, user_id: int) -> Balance:
         """The user's balance; in a write transaction locked until its end.
@@ -45,10 +48,16 @@ class Ledger:
         Returns:
             True if it was posted; False if the same kind and source had been posted before.
         """
+        self._guard.before(fact)
         return self.post_entry(fact.entry(self.balance(fact.user_id))) is not None
 
     def post_entry(self, entry: JournalEntry) -> int | None:
-        """Post a balanced entry, once. Returns its id, or None if its kind and source had been posted before."""
+        """Post a balanced entry, once. Returns its id, or None if its kind and source had been posted before.
+
+        Raises:
+            OperatorError: `ledger.unsafe` while something is broken in the books.
+        """
+        self._guard.before(entry)
         entry_id: int | None = self._connection.execute(
             insert(self._connection, journal_entries)
             .values(
@@ -80,6 +89,7 @@ class Ledger:
         self._connection.execute(postings.insert(), rows)
         for user_id in {posting.user_id for posting in entry.postings if posting.user_id is not None}:
             self._move_balance(user_id, entry.postings)
+        self._guard.posted(entry_id, entry)
         return entry_id
 
     def _move_balance(self, user_id: int, moved: tuple[Posting, ...]) -> None:
@@ -94,6 +104,40 @@ class Ledger:
                 credit_micros=balances.c.credit_micros + change(Account.CUSTOMER_CREDIT),
                 version=balances.c.version + 1,
             )
+        )
+
+    def recount(self, user_id: int) -> Balance:
+        """Keep as balance what the user's postings add up to, and answer it."""
+        added = insert(self._connection, balances).values(user_id=user_id).on_conflict_do_nothing()
+        self._connection.execute(added)
+        self._connection.execute(
+            update(balances)
+            .where(balances.c.user_id == user_id)
+            .values(
+                receivable_micros=posted_to(Account.RECEIVABLE),
+                credit_micros=posted_to(Account.CUSTOMER_CREDIT),
+                version=balances.c.version + 1,
+            )
+        )
+        return self.balance(user_id)
+
+    def entry(self, entry_id: int) -> JournalEntry | None:
+        """An entry as it was posted."""
+        row = self._connection.execute(select(journal_entries).where(journal_entries.c.id == entry_id)).one_or_none()
+        if row is None:
+            return None
+        posted = self._connection.execute(
+            select(postings).where(postings.c.entry_id == entry_id).order_by(postings.c.id)
+        )
+        return JournalEntry(
+            kind=EntryKind(row.kind),
+            source_type=row.source_type,
+            source_id=row.source_id,
+            effective_ms=row.effective_ms,
+            postings=tuple(Posting(Account(each.account), each.micros, each.user_id) for each in posted),
+            memo=row.memo,
+            operator=row.operator,
+            reverses=row.reverses,
         )
 
     def statement(self, user_id: int, after: Cursor | None, limit: int) -> Page[StatementLine]:

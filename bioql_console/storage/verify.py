@@ -1,40 +1,49 @@
-"""Recomputing everything from the postings."""
+"""Recomputing everything from the postings: all at once, or in steps that hold nobody up."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, and_, func, or_, select, text
+from sqlalchemy import Connection, func, select
 
-from bioql_console.domain.ledger import PER_USER, Account, EntryKind
-from bioql_console.domain.money import plain_dollars
-from bioql_console.domain.verification import Difference, Verification
-from bioql_console.domain.webhooks import EventState
-from bioql_console.storage.activity import ActivityLog
-from bioql_console.storage.tables import balances, inbox, invoice_payments, journal_entries, postings, usage, users
+from bioql_console.domain.verification import Difference, Place, Step, Verification
+from bioql_console.storage import book_checks as books
+from bioql_console.storage import paper_checks as papers
+from bioql_console.storage.tables import activity, balances, inbox, journal_entries, postings, usage, users
 
-RESTORE = "Restore the newest backup and compare; don't go on posting until it is explained."
+Check = Callable[[Connection, books.Span | None], list[Difference]]
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Checks of one kind of rows, which are walked through by their ids."""
+
+    ids: Any
+    checks: tuple[Check, ...]
+
+
+WALKS = (
+    Walk(journal_entries.c.id, (books.unbalanced_entries, books.lonely_entries, books.payments_posted_twice)),
+    Walk(postings.c.id, (books.misdated_postings, books.postings_without_entry, books.wrongly_named_postings)),
+    Walk(users.c.id, (books.missing_balances,)),
+    Walk(balances.c.user_id, (books.wrong_balances, books.debt_and_credit)),
+    Walk(usage.c.id, (papers.usage_without_entry, papers.usage_of_another)),
+    Walk(inbox.c.sequence, (papers.payments_not_posted, papers.more_posted_than_paid)),
+    Walk(activity.c.id, (papers.broken_chain,)),
+)
 
 
 class Verifier:
-    """The ledger's invariants, each as a query that finds what breaks it."""
+    """The ledger's invariants. Never changes anything."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def run(self) -> Verification:
-        """Check everything. Never changes anything."""
-        differences = [
-            *self._unbalanced_entries(),
-            *self._lonely_entries(),
-            *self._misdated_postings(),
-            *self._wrong_balances(),
-            *self._debt_and_credit(),
-            *self._missing_balances(),
-            *self._usage_without_entry(),
-            *self._usage_of_another(),
-            *self._payments_not_posted(),
-            *self._broken_chain(),
-            *self._file_damage(),
-        ]
+        """Check everything."""
+        everywhere = (check for walk in WALKS for check in walk.checks)
+        differences = [found for check in everywhere for found in check(self._connection, None)]
+        differences += self.beyond_steps()
         return Verification(
             users=self._scalar(select(func.count()).select_from(users)),
             entries=self._scalar(select(func.count()).select_from(journal_entries)),
@@ -43,182 +52,25 @@ class Verifier:
             differences=tuple(differences),
         )
 
-    def _unbalanced_entries(self) -> list[Difference]:
-        total = func.sum(postings.c.micros)
-        rows = self._connection.execute(
-            select(postings.c.entry_id, total).group_by(postings.c.entry_id).having(total != 0)
-        )
-        return [
-            Difference(f"Entry {entry} does not balance: it is off by {plain_dollars(int(off))}.", RESTORE)
-            for entry, off in rows
-        ]
+    def step(self, place: Place, rows: int) -> Step:
+        """Check so many rows from a place on, and say where to go on."""
+        walk = WALKS[place.walk]
+        first = self._connection.execute(select(func.min(walk.ids)).where(walk.ids > place.after)).scalar()
+        if first is None:
+            last_walk = place.walk + 1 == len(WALKS)
+            return Step((), None if last_walk else Place(place.walk + 1, 0))
+        span = books.Span(first, first + rows - 1)
+        found = tuple(difference for check in walk.checks for difference in check(self._connection, span))
+        return Step(found, Place(place.walk, span.last))
 
-    def _lonely_entries(self) -> list[Difference]:
-        rows = self._connection.execute(
-            select(journal_entries.c.id)
-            .outerjoin(postings, postings.c.entry_id == journal_entries.c.id)
-            .group_by(journal_entries.c.id)
-            .having(func.count(postings.c.id) < 2)
-        )
-        return [Difference(f"Entry {row.id} has fewer than two postings.", RESTORE) for row in rows]
+    def beyond_steps(self) -> list[Difference]:
+        """What can only be looked at as a whole."""
+        return [*books.sources_posted_twice(self._connection), *papers.file_damage(self._connection)]
 
-    def _misdated_postings(self) -> list[Difference]:
-        """Postings repeat their entry's time, by which debts are aged."""
-        rows = self._connection.execute(
-            select(postings.c.id, postings.c.entry_id, postings.c.user_id)
-            .join(journal_entries, journal_entries.c.id == postings.c.entry_id)
-            .where(postings.c.effective_ms != journal_entries.c.effective_ms)
-        )
-        return [
-            Difference(f"Posting {row.id} has another time than its entry {row.entry_id}.", RESTORE, row.user_id)
-            for row in rows
-        ]
-
-    def _wrong_balances(self) -> list[Difference]:
-        def posted(account: Account) -> Any:
-            return (
-                select(func.coalesce(func.sum(postings.c.micros), 0))
-                .where(postings.c.user_id == balances.c.user_id, postings.c.account == account.value)
-                .correlate(balances)
-                .scalar_subquery()
-            )
-
-        receivable, credit = posted(Account.RECEIVABLE), posted(Account.CUSTOMER_CREDIT)
-        rows = self._connection.execute(
-            select(balances, receivable.label("receivable"), credit.label("credit")).where(
-                or_(balances.c.receivable_micros != receivable, balances.c.credit_micros != credit)
-            )
-        )
-        return [
-            Difference(
-                f"User {row.user_id} is shown as owing {plain_dollars(row.receivable_micros)} with credit of "
-                f"{plain_dollars(-row.credit_micros)}, but the postings say {plain_dollars(int(row.receivable))} "
-                f"and {plain_dollars(-int(row.credit))}.",
-                RESTORE,
-                row.user_id,
-            )
-            for row in rows
-        ]
-
-    def _debt_and_credit(self) -> list[Difference]:
-        rows = self._connection.execute(
-            select(balances).where(
-                or_(
-                    balances.c.receivable_micros < 0,
-                    balances.c.credit_micros > 0,
-                    and_(balances.c.receivable_micros != 0, balances.c.credit_micros != 0),
-                )
-            )
-        )
-        return [
-            Difference(f"User {row.user_id} is in debt and in credit at once, or below zero.", RESTORE, row.user_id)
-            for row in rows
-        ]
-
-    def _missing_balances(self) -> list[Difference]:
-        rows = self._connection.execute(
-            select(users.c.id).outerjoin(balances, balances.c.user_id == users.c.id).where(balances.c.user_id.is_(None))
-        )
-        found = [Difference(f"User {row.id} has no balance.", RESTORE, row.id) for row in rows]
-        wrong_side = self._connection.execute(
-            select(postings.c.id).where(
-                postings.c.account.in_([account.value for account in PER_USER]) != postings.c.user_id.is_not(None)
-            )
-        )
-        return found + [Difference(f"Posting {row.id} names a user wrongly.", RESTORE) for row in wrong_side]
-
-    def _usage_without_entry(self) -> list[Difference]:
-        entry = and_(
-            journal_entries.c.kind == EntryKind.USAGE.value,
-            journal_entries.c.source_type == "usage",
-            journal_entries.c.source_id == usage.c.usage_id,
-        )
-        revenue = and_(postings.c.entry_id == journal_entries.c.id, postings.c.account == Account.USAGE_REVENUE.value)
-        posted = func.coalesce(-postings.c.micros, 0)
-        rows = self._connection.execute(
-            select(usage.c.usage_id, usage.c.user_id, usage.c.cost_micros, posted.label("posted"))
-            .outerjoin(journal_entries, entry)
-            .outerjoin(postings, revenue)
-            .where(usage.c.cost_micros != posted, ~usage.c.opening)
-        )
-        return [
-            Difference(
-                f"Usage {row.usage_id} costs {plain_dollars(row.cost_micros)}, but {plain_dollars(int(row.posted))} "
-                "was posted for it.",
-                RESTORE,
-                row.user_id,
-            )
-            for row in rows
-        ]
-
-    def _usage_of_another(self) -> list[Difference]:
-        rows = self._connection.execute(
-            select(usage.c.usage_id, usage.c.user_id, postings.c.user_id.label("charged"))
-            .join(
-                journal_entries,
-                and_(
-                    journal_entries.c.kind == EntryKind.USAGE.value,
-                    journal_entries.c.source_type == "usage",
-                    journal_entries.c.source_id == usage.c.usage_id,
-                ),
-            )
-            .join(postings, postings.c.entry_id == journal_entries.c.id)
-            .where(postings.c.user_id != usage.c.user_id)
-        )
-        return [
-            Difference(f"Usage {row.usage_id} of user {row.user_id} was charged to user {row.charged}.", RESTORE)
-            for row in rows
-        ]
-
-    def _payments_not_posted(self) -> list[Difference]:
-        """Applied events about money must have left an entry for their payment."""
-        # An invoice's payment is posted under the invoice.
-        source = func.coalesce(invoice_payments.c.invoice_id, inbox.c.object_id)
-        rows = self._connection.execute(
-            select(inbox.c.event_id, inbox.c.object_id, inbox.c.user_id)
-            .outerjoin(invoice_payments, invoice_payments.c.payment_intent == inbox.c.object_id)
-            .outerjoin(
-                journal_entries,
-                and_(
-                    journal_entries.c.kind == EntryKind.PAYMENT.value,
-                    journal_entries.c.source_type.in_(("payment_intent", "invoice", "invoice_outside")),
-                    journal_entries.c.source_id == source,
-                ),
-            )
-            .where(
-                inbox.c.state == EventState.APPLIED.value,
-                or_(
-                    inbox.c.object_id.startswith("pi_", autoescape=True),
-                    inbox.c.object_id.startswith("in_", autoescape=True),
-                ),
-                inbox.c.amount_micros > 0,
-                journal_entries.c.id.is_(None),
-            )
-        )
-        return [
-            Difference(
-                f"Event {row.event_id} counts as applied, but payment {row.object_id} is not posted.",
-                "Replay the event on the Webhooks page.",
-                row.user_id,
-            )
-            for row in rows
-        ]
-
-    def _file_damage(self) -> list[Difference]:
-        if self._connection.dialect.name != "sqlite":
-            return []
-        rows = self._connection.execute(text("PRAGMA integrity_check(5)")).scalars().all()
-        broken = [Difference(f"The database file is damaged: {row}.", RESTORE) for row in rows if row != "ok"]
-        orphans = self._connection.execute(text("PRAGMA foreign_key_check")).all()
-        return broken + [
-            Difference(f"A row of {row[0]} points to nothing in {row[2]}.", RESTORE) for row in orphans[:5]
-        ]
-
-    def _broken_chain(self) -> list[Difference]:
-        broken = ActivityLog(self._connection, lambda: 0).first_broken()
-        if broken is None:
-            return []
-        return [Difference(f"The activity trail was changed at record {broken} or right before it.", RESTORE)]
+    def percent(self, place: Place) -> int:
+        """How much of all rows lies before a place, roughly."""
+        highest = self._connection.execute(select(func.max(WALKS[place.walk].ids))).scalar() or 1
+        return (100 * place.walk + min(99, 100 * place.after // highest)) // len(WALKS)
 
     def _scalar(self, statement: Any) -> int:
         return int(self._connection.execute(statement).scalar_one())

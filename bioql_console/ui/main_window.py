@@ -73,7 +73,7 @@ class MainWindow(QMainWindow):
         self.setObjectName("mainWindow")
         self.setMinimumSize(*SMALLEST)
         self.bar, self.navigation, self.status = EnvironmentBar(), Navigation(PAGES), StatusBar()
-        self._notices, self.trouble = NoticePlace(self.retry_asked.emit), TroubleNotice()
+        self.notices, self.trouble = NoticePlace(self.retry_asked.emit), TroubleNotice()
         self.stack = QStackedWidget()
         self._lay_out()
         self._connect()
@@ -91,8 +91,8 @@ class MainWindow(QMainWindow):
         middle.setSpacing(0)
         right = QVBoxLayout()
         right.setSpacing(0)
-        self._notices.setContentsMargins(18, 0, 18, 0)
-        right.addLayout(self._notices)
+        self.notices.setContentsMargins(18, 0, 18, 0)
+        right.addLayout(self.notices)
         right.addLayout(self.trouble)
         right.addWidget(self.stack, 1)
         middle.addWidget(self.navigation)
@@ -131,7 +131,7 @@ class MainWindow(QMainWindow):
         from bioql_console.ui.vitals import Vitals
 
         self.workspace = workspace
-        self._notices.clear_notice()
+        self.notices.clear_notice()
         workspace.page_asked.connect(self.show_page)
         workspace.toasted.connect(lambda words: self.toast.say(words))
         workspace.environment_asked.connect(self.environment_asked)
@@ -226,7 +226,7 @@ class MainWindow(QMainWindow):
     @property
     def notice(self) -> NoticeBar:
         """What keeps the console from opening."""
-        return self._notices.bar
+        return self.notices.bar
 
     @property
     def toast(self) -> Toast:

@@ -18,6 +18,7 @@ from bioql_console.services.worker import Worker
 from bioql_console.ui import formats
 from bioql_console.ui.absence import AbsenceNote
 from bioql_console.ui.main_window import MainWindow
+from bioql_console.ui.safety_band import SafetyBand
 from bioql_console.ui.start import StartOptions
 from bioql_console.ui.tasks import cancelled_tasks_end
 from bioql_console.ui.widgets.dialogs import BugDialog
@@ -74,6 +75,7 @@ class Session(QObject):
             workspace = Workspace(console, self.window.memory)
             self.window.attach(workspace)
             AbsenceNote(workspace)
+            SafetyBand(workspace, self.window)
 
     def _launch(self, environment: Environment) -> Console:
         if self._launcher is None:

@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError, Trouble
 from bioql_console.domain.rights import MEANING, Rights, Role
+from bioql_console.domain.safety import Breach
 from bioql_console.services.server_health import HealthReport
 from bioql_console.services.stripe_cli import CliState
 from bioql_console.ui import formats
@@ -139,6 +140,8 @@ class Vitals(QObject):
 
     @Slot(object)
     def _hear(self, topics: frozenset[str]) -> None:
+        if "safety" in topics:
+            self._start("database", self._look_at_database)
         if "health" in topics:
             self._start("server", self._look_at_server)
         if "database" in topics:
@@ -194,19 +197,25 @@ class Vitals(QObject):
     async def _look_at_database(self) -> None:
         store = self._console.store
 
-        def look() -> int:
+        def look() -> tuple[int, list[Breach]]:
             started = self._workspace.now_ms()
             with store.read() as work:
                 work.inbox.counts()
+                broken = work.safety.breaches(1)
             took = self._workspace.now_ms() - started
             if store.trouble is not None:
                 with suppress(OperatorError):  # it is still there
                     store.try_writing()
-            return took
+            return took, broken
 
-        took = await self._console.workers.database.run(look)
+        took, broken = await self._console.workers.database.run(look)
         trouble, looked_for = store.trouble, self._console.listening() is False
         sign = database_sign(store.words, took, store.encrypted, store.rights, looked_for)
+        if (whole_ms := self._console.sweep.whole_ms) is not None:
+            sign.reason += f" All of the books held when they were last walked through, at {formats.clock(whole_ms)}."
+        if broken:
+            what, cure = broken[0].difference.what, broken[0].difference.cure
+            sign = Vital("bad", "Books: nothing is posted", what, cure, "activity")
         self._set("database", trouble_sign(trouble) if trouble else sign)
 
     async def _look_at_keychain(self) -> None:

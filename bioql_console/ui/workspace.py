@@ -23,6 +23,7 @@ class Workspace(QObject):
         toasted: A sentence to show for a moment.
         page_asked: A page's name, and what to show there or None.
         environment_asked: The name of the environment to switch to.
+        closed: Its console closes.
     """
 
     changed = Signal(object)
@@ -30,6 +31,7 @@ class Workspace(QObject):
     page_asked = Signal(str, object)
     environment_asked = Signal(str)
     theme_asked = Signal(str)
+    closed = Signal()
     _arrived = Signal()
 
     def __init__(self, console: "Console", memory: "Memory", parent: QObject | None = None) -> None:
@@ -49,6 +51,7 @@ class Workspace(QObject):
         """Hear nothing any more."""
         self._unsubscribe()
         self._gathering.stop()
+        self.closed.emit()
 
     @property
     def rights(self) -> "Rights":

@@ -174,6 +174,7 @@ OTHERS_SAY = [
             "stripe_webhooks_enabled": True,
             "version": "3.0.0-stripe",
             "database": "connected",
+            "books": "sound",
             "service": text,
         },
     ),

@@ -62,7 +62,7 @@ def tamper(database: Database, *statements: str) -> None:
         else:
             connection.execute(text("SET session_replication_role = replica"))
             for name in ("owed_not_negative", "credit_not_positive", "debt_or_credit"):
-                connection.execute(text(f"ALTER TABLE balances DROP CONSTRAINT ck_balances_{name}"))
+                connection.execute(text(f"ALTER TABLE balances DROP CONSTRAINT IF EXISTS ck_balances_{name}"))
         for statement in statements:
             connection.execute(text(statement))
         connection.commit()

@@ -92,11 +92,11 @@ PLANTED = {
 @pytest.fixture
 def books(database: Database) -> Database:
     """A small ledger with one of everything that verify looks at."""
-    _fill(database)
+    fill_books(database)
     return database
 
 
-def _fill(database: Database) -> None:
+def fill_books(database: Database) -> None:
     ada, bob = add_people(database, person("Ada"), person("Bob"))
     event = ReceivedEvent("evt_1", "payment_intent.succeeded", b"{}", NOW, NOW, EventSource.HTTP, False)
     with database.write() as work:
@@ -159,7 +159,7 @@ def test_looking_changes_nothing(books: Database) -> None:
 
 
 def test_a_row_that_points_to_nothing_is_named(sqlite_database: Database) -> None:
-    _fill(sqlite_database)
+    fill_books(sqlite_database)
     tamper(sqlite_database, "DELETE FROM users WHERE id = 2")
     said = [difference.what for difference in verified(sqlite_database).differences]
     assert "A row of balances points to nothing in users." in said
@@ -176,7 +176,7 @@ def test_a_damaged_page_never_passes_for_other_figures(tmp_path: Path, seed: int
     path = tmp_path / "bioql.db"
     whole = Database(sqlite_url(path), lambda: NOW)
     whole.open(tmp_path / "backups")
-    _fill(whole)
+    fill_books(whole)
     sound = verified(whole)
     whole.close()
     chance = random.Random(seed)

@@ -85,6 +85,7 @@ class LegacyImport:
             OperatorError: `import.*`, `db.*`; the ledger is as it was then.
         """
         with self._store.write() as work, work.imports.alone():
+            work.safety.require_sound()
             backup = self._back_up()
             with self._open_source(path) as source:
                 job = self._job(source, work.imports, work.imports, with_credit, operator, progress, cancelled)
