@@ -7,7 +7,7 @@ import signal
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,9 +35,60 @@ def postgres_missing() -> str | None:
     return None
 
 
+class Cluster:
+    """A running server, and what can happen to it.
+
+    Args:
+        url: An SQLAlchemy URL without a database name, to be finished with `fresh_database`.
+    """
+
+    def __init__(self, folder: Path, start: Callable[[], "subprocess.Popen[bytes]"]) -> None:
+        self.url = f"postgresql+psycopg://tests@/{{}}?host={folder}"
+        self._folder, self._start = folder, start
+        self._server = start()
+        self._wait_until_it_answers()
+
+    def crash(self) -> None:
+        """What `pg_ctl -m immediate restart` does: no goodbye, and recovery from the log at the next start."""
+        self._server.send_signal(signal.SIGQUIT)
+        self._server.wait(20)
+        self._server = self._start()
+        self._wait_until_it_answers()
+
+    def freeze(self) -> None:
+        """As in a virtual machine that is paused: it breaks no connection, and answers none."""
+        for pid in self._pids():
+            os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        for pid in self._pids():
+            os.kill(pid, signal.SIGCONT)
+
+    def end(self) -> None:
+        self.thaw()
+        # At once: a connection that a failed test left open would hold it up.
+        self._server.send_signal(signal.SIGINT)
+        self._server.wait(20)
+
+    def _pids(self) -> list[int]:
+        """The server's, then those of its connections and helpers."""
+        parent = self._server.pid
+        return [parent, *map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split())]
+
+    def _wait_until_it_answers(self) -> None:
+        wait_until(lambda: (self._folder / ".s.PGSQL.5432").exists() and _answers(self._folder), 20)
+
+
 @contextmanager
 def private_cluster() -> Iterator[str]:
     """Start a cluster; yields an SQLAlchemy URL without a database name, to be finished with `fresh_database`."""
+    with own_cluster() as cluster:
+        yield cluster.url
+
+
+@contextmanager
+def own_cluster() -> Iterator[Cluster]:
+    """Start a cluster."""
     programs = postgres_programs()
     assert programs is not None
     with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as name:
@@ -59,19 +110,16 @@ def private_cluster() -> Iterator[str]:
         )
         subprocess.run(make, check=True, stdout=subprocess.DEVNULL, cwd=folder)
         options = ("-F", "-c", "listen_addresses=", "-c", f"unix_socket_directories={folder}")
-        server = subprocess.Popen(
-            command(str(programs / "postgres"), "-D", str(data), *options),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd=folder,
-        )
+        words = command(str(programs / "postgres"), "-D", str(data), *options)
+
+        def start() -> "subprocess.Popen[bytes]":
+            return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder)
+
+        cluster = Cluster(folder, start)
         try:
-            wait_until(lambda: (folder / ".s.PGSQL.5432").exists() and _answers(folder), 20)
-            yield f"postgresql+psycopg://tests@/{{}}?host={folder}"
+            yield cluster
         finally:
-            # At once: a connection that a failed test left open would hold it up.
-            server.send_signal(signal.SIGINT)
-            server.wait(20)
+            cluster.end()
 
 
 def _answers(folder: Path) -> bool:

@@ -11,6 +11,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.rights import Rights
 from bioql_console.storage import roles
+from bioql_console.storage.pulse import Pulse
 
 OLDEST = 14
 # libpq's own names. What the address says otherwise counts.
@@ -86,6 +87,12 @@ def make_engine(url: URL, password: str | None, connected: Callable[[Link], None
         connected(_greet(raw))
 
     event.listen(engine, "connect", greet)
+    arguments, named = engine.dialect.create_connect_args(complete)
+
+    def connect(within_s: int) -> Any:
+        return engine.dialect.connect(*arguments, **{**named, **asked, "connect_timeout": within_s})
+
+    Pulse(engine, connect)
     return engine
 
 

@@ -45,8 +45,8 @@ WARM = [
 # How often it is killed before it answers. Else it is killed at a moment after so many acknowledgements, or when it
 # took too long over them.
 EARLY_SHARE = 0.15
-MOST_ACKNOWLEDGED = 16
-LONGEST_LIFE_S = 3.0
+MOST_ACKNOWLEDGED = 12
+LONGEST_LIFE_S = 2.0
 MOMENT_S = 0.05
 STARTS_WITHIN_S = 60.0
 SETTLES_WITHIN_S = 300.0
@@ -80,6 +80,8 @@ def serve(data_dir: Path, port: int, ready: Path) -> None:
 
     # No other process lives that could have them, so what a dead one had claimed is free at once.
     outbox_sender.LEASE_MS = 0
+    # What failed because the sandbox died with us is not put off for a quarter of an hour.
+    outbox_sender.LONGEST_PAUSE_MS = 2_000
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     os.dup2(os.open(data_dir / "stderr.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 2)
     run(ServeOptions(Environment.SANDBOX, "127.0.0.1", port, None, data_dir, ready, False))
