@@ -1,6 +1,6 @@
 """What a plan allows: shots a month, and the backends they may run on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bioql_console.domain.prices import matches, normal_backend
 from bioql_console.domain.users import Plan
@@ -16,11 +16,13 @@ class PlanLimits:
     Args:
         monthly_shots: Shots in one UTC month; None for no limit.
         backends: Names or patterns ("ibm_*"; "*" for all) that may be used.
+        version: Grows with each edit; an edit names the version it saw.
     """
 
     plan: Plan
     monthly_shots: int | None
     backends: tuple[str, ...] = ANY
+    version: int = field(default=1, compare=False)
 
     def __post_init__(self) -> None:
         if self.monthly_shots is not None and self.monthly_shots < 0:

@@ -27,7 +27,7 @@ URGENCY = {priority: rank for rank, priority in enumerate(Priority)}
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """One request for help. `id` is what the customer knows it by, `TKT-…`."""
+    """One request for help. `id` is what the customer knows it by, `TKT-…`; `version` grows with each edit."""
 
     id: str
     user_id: int
@@ -42,3 +42,4 @@ class Ticket:
     user_name: str = ""
     user_email: str = ""
     sequence: int = 0
+    version: int = 1

@@ -65,7 +65,7 @@ class User:
     """One customer, with what is owed.
 
     Args:
-        version: Grows with each edit; an edit names the version it saw.
+        version: Grows with each edit of plan, key or state; an edit names the version it saw.
         threshold_by: Who makes the invoice at the threshold; None without a subscription.
     """
 

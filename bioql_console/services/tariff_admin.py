@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 
+from bioql_console.domain.edits import Conflict
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.money import plain_dollars
 from bioql_console.domain.plans import PlanLimits
@@ -23,11 +25,21 @@ class TariffAdmin:
         self._now_ms = now_ms
 
     def set_price(
-        self, pattern: str, micros_per_shot: int, effective_ms: int | None, operator: str, reason: str
+        self,
+        pattern: str,
+        micros_per_shot: int,
+        effective_ms: int | None,
+        operator: str,
+        reason: str,
+        seen_version: int | None = None,
     ) -> Price:
         """A new price for the backends that match, from a moment on; None for now.
 
+        Args:
+            seen_version: How many prices of that name the operator saw; None skips the check.
+
         Raises:
+            Conflict: somebody set another price of that name since.
             OperatorError: `price.pattern`, `price.amount`, `price.past`, `price.same_moment`, `tariff.no_reason`.
         """
         now_ms = self._now_ms()
@@ -44,6 +56,16 @@ class TariffAdmin:
                 code="price.past",
             )
         with self._store.write() as work:
+            version, subject = work.tariff.version_of(price.pattern), f"price of {price.pattern}"
+            if seen_version not in (None, version):
+                raise Conflict(
+                    f"The price of {price.pattern}",
+                    work.activity.latest(subject),
+                    theirs=_latest_words(work, price.pattern),
+                    mine=_words_of(price),
+                    version=version,
+                    now_ms=now_ms,
+                )
             before = _in_force(work, price)
             if not work.tariff.add_price(price, operator, reason.strip()):
                 raise OperatorError(
@@ -52,28 +74,41 @@ class TariffAdmin:
                     code="price.same_moment",
                 )
             after = f"{plain_dollars(micros_per_shot)} a shot from {price.effective_ms}"
-            subject = f"price of {price.pattern}"
             work.activity.record(operator, "set price", subject, before=before, after=after, reason=reason.strip())
             work.commit()
         self._changes.publish(Change("tariff"), Change("activity"))
         return price
 
-    def set_limits(self, limits: PlanLimits, operator: str, reason: str) -> None:
+    def set_limits(self, limits: PlanLimits, operator: str, reason: str, seen_version: int | None = None) -> None:
         """What a plan allows from now on.
 
+        Args:
+            seen_version: The `PlanLimits.version` that the operator looked at; None skips the check.
+
         Raises:
+            Conflict: somebody changed the plan since.
             OperatorError: `tariff.no_reason`.
         """
         _require_reason(reason)
+        subject = f"plan {limits.plan.value}"
         with self._store.write() as work:
             before = work.tariff.limits(limits.plan)
+            if seen_version not in (None, before.version):
+                raise Conflict(
+                    f"The {limits.plan.value} plan",
+                    work.activity.latest(subject),
+                    theirs=words_of(before),
+                    mine=words_of(limits),
+                    version=before.version,
+                    now_ms=self._now_ms(),
+                )
             if before == limits:
                 return
             work.tariff.set_limits(limits)
             work.activity.record(
                 operator,
                 "set plan limits",
-                f"plan {limits.plan.value}",
+                subject,
                 before=words_of(before),
                 after=words_of(limits),
                 reason=reason.strip(),
@@ -102,6 +137,17 @@ def words_of(limits: PlanLimits) -> str:
     """Limits in words, for plans and the activity trail."""
     shots = "unlimited shots" if limits.monthly_shots is None else f"{limits.monthly_shots:,} shots a month"
     return f"{shots} on {', '.join(limits.backends) if limits.backends else 'nothing'}"
+
+
+def _words_of(price: Price) -> str:
+    at = datetime.fromtimestamp(price.effective_ms / 1000, UTC)
+    return f"{plain_dollars(price.micros_per_shot)} a shot from {at:%Y-%m-%d %H:%M} UTC"
+
+
+def _latest_words(work: Work, pattern: str) -> str:
+    """The price of that name that counts last."""
+    named = [each for each in work.tariff.price_list().prices if each.pattern == pattern]
+    return _words_of(max(named, key=lambda each: each.effective_ms)) if named else ""
 
 
 def _in_force(work: Work, price: Price) -> str:

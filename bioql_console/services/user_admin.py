@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable
 
+from bioql_console.domain.edits import Conflict
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.ledger import Balance, adjustment_fact
 from bioql_console.domain.money import plain_dollars
@@ -20,8 +21,8 @@ from bioql_console.services.turns import Turns
 class UserAdmin:
     """Edits of users, and finding the user behind a key.
 
-    `seen_version` is the `User.version` that the operator looked at: if the user was changed since, nothing is done and
-    OperatorError `user.changed` is raised. None skips the check.
+    `seen_version` is the `User.version` that the operator looked at: if somebody edited the user since, nothing is done
+    and Conflict is raised. None skips the check.
     """
 
     def __init__(self, store: Store, stripe: StripeAccess, changes: Changes, now_ms: Callable[[], int]) -> None:
@@ -75,7 +76,7 @@ class UserAdmin:
         key = new_api_key()
         new = ApiKey.of(key)
         with self._store.write() as work:
-            user = _unchanged(known_user(work, user_id), seen_version)
+            user = self._to_edit(work, user_id, seen_version, lambda user: user.key_hint, "a new key")
             work.users.set_key(user_id, new)
             work.activity.record(
                 operator, "reissued API key", _subject(user_id), before=user.key_hint, after=new.hint, reason=reason
@@ -91,7 +92,7 @@ class UserAdmin:
         require_reason(reason)
         words = ("enabled", "disabled")
         with self._store.write() as work:
-            user = _unchanged(known_user(work, user_id), seen_version)
+            user = self._to_edit(work, user_id, seen_version, lambda user: words[user.disabled], words[disabled])
             if user.disabled == disabled:
                 return
             work.users.set_disabled(user_id, disabled)
@@ -106,7 +107,7 @@ class UserAdmin:
         """Another plan, from the next run on."""
         require_reason(reason)
         with self._store.write() as work:
-            user = _unchanged(known_user(work, user_id), seen_version)
+            user = self._to_edit(work, user_id, seen_version, lambda user: user.plan.value, plan.value)
             if user.plan is plan:
                 return
             work.users.set_plan(user_id, plan)
@@ -153,6 +154,24 @@ class UserAdmin:
             work.commit()
         self._publish("balances", "outbox", user_id=user_id)
 
+    def _to_edit(
+        self, work: Work, user_id: int, seen_version: int | None, field: Callable[[User], str], mine: str
+    ) -> User:
+        """The user, whom nobody else edits meanwhile."""
+        user = work.users.to_edit(user_id)
+        if user is None:
+            raise _unknown(user_id)
+        if seen_version not in (None, user.version):
+            raise Conflict(
+                user.name,
+                work.activity.latest(_subject(user_id)),
+                theirs=field(user),
+                mine=mine,
+                version=user.version,
+                now_ms=self._now_ms(),
+            )
+        return user
+
     def _publish(self, *topics: str, user_id: int) -> None:
         self._changes.publish(*(Change(topic, user_id) for topic in (*topics, "activity")))
 
@@ -165,18 +184,12 @@ def known_user(work: Work, user_id: int) -> User:
     """
     user = work.users.get(user_id)
     if user is None:
-        raise OperatorError(f"There is no user {user_id}.", fix="Search for the user again.", code="user.unknown")
+        raise _unknown(user_id)
     return user
 
 
-def _unchanged(user: User, seen_version: int | None) -> User:
-    if seen_version not in (None, user.version):
-        raise OperatorError(
-            f"{user.name} was changed by somebody else meanwhile.",
-            fix="Look at the user again, then decide.",
-            code="user.changed",
-        )
-    return user
+def _unknown(user_id: int) -> OperatorError:
+    return OperatorError(f"There is no user {user_id}.", fix="Search for the user again.", code="user.unknown")
 
 
 def _require_free(work: Work, customer_id: str, user: User) -> None:

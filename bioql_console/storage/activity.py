@@ -41,6 +41,13 @@ class ActivityLog:
             )
         )
 
+    def latest(self, subject: str) -> Activity | None:
+        """What was last done to something."""
+        row = self._connection.execute(
+            select(activity).where(activity.c.subject == subject).order_by(activity.c.id.desc()).limit(1)
+        ).one_or_none()
+        return None if row is None else Activity(*row)
+
     def page(self, query: ActivityQuery, after: Cursor | None, limit: int) -> Page[Activity]:
         """Newest first."""
         statement = select(activity).order_by(activity.c.id.desc()).limit(limit + 1)

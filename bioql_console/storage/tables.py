@@ -134,6 +134,7 @@ plans = Table(
     Column("plan", String(20), primary_key=True),
     Column("monthly_shots", BigInteger),
     Column("backends", Text, nullable=False),
+    Column("version", Integer, nullable=False, server_default=text("1")),
 )
 
 invoices = Table(
@@ -184,6 +185,7 @@ tickets = Table(
     Column("resolved_ms", BigInteger),
     Column("resolution", Text, nullable=False, server_default=text("''")),
     Column("operator", Text, nullable=False, server_default=text("''")),
+    Column("version", Integer, nullable=False, server_default=text("1")),
     Index("ix_tickets_state", "state", "urgency", "id"),
     Index("ix_tickets_user_id", "user_id", "id"),
 )

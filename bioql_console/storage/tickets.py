@@ -42,26 +42,29 @@ class Tickets:
         row = self._connection.execute(_select().where(tickets.c.ticket_id == ticket_id)).one_or_none()
         return None if row is None else _ticket(row)
 
-    def resolve(self, ticket_id: str, resolution: str, operator: str, at_ms: int) -> bool:
-        """False when there is no such open ticket."""
-        return self._change(
+    def to_edit(self, ticket_id: str) -> Ticket | None:
+        """The same, and nobody else edits it until the transaction ends."""
+        row = self._connection.execute(
+            _select().where(tickets.c.ticket_id == ticket_id).with_for_update(of=tickets)
+        ).one_or_none()
+        return None if row is None else _ticket(row)
+
+    def resolve(self, ticket_id: str, resolution: str, operator: str, at_ms: int) -> None:
+        self._edit(
             ticket_id,
-            TicketState.OPEN,
             state=TicketState.RESOLVED.value,
             resolution=resolution,
             operator=operator,
             resolved_ms=at_ms,
         )
 
-    def reopen(self, ticket_id: str) -> bool:
-        """False when there is no such resolved ticket."""
-        return self._change(ticket_id, TicketState.RESOLVED, state=TicketState.OPEN.value, resolved_ms=None)
+    def reopen(self, ticket_id: str) -> None:
+        self._edit(ticket_id, state=TicketState.OPEN.value, resolved_ms=None)
 
-    def _change(self, ticket_id: str, was: TicketState, **values: object) -> bool:
-        changed = self._connection.execute(
-            update(tickets).where(tickets.c.ticket_id == ticket_id, tickets.c.state == was.value).values(**values)
+    def _edit(self, ticket_id: str, **values: object) -> None:
+        self._connection.execute(
+            update(tickets).where(tickets.c.ticket_id == ticket_id).values(version=tickets.c.version + 1, **values)
         )
-        return bool(changed.rowcount)
 
     def open_count(self) -> int:
         return self._connection.execute(
@@ -113,4 +116,5 @@ def _ticket(row: Row[Any]) -> Ticket:
         user_name=values["user_name"],
         user_email=values["user_email"],
         sequence=values["id"],
+        version=values["version"],
     )

@@ -69,6 +69,13 @@ class Users:
     def get(self, user_id: int) -> User | None:
         return self._one(users.c.id == user_id)
 
+    def to_edit(self, user_id: int) -> User | None:
+        """The same, and nobody else edits the user until the transaction ends."""
+        row = self._connection.execute(
+            _select().where(users.c.id == user_id).with_for_update(key_share=True, of=users)
+        ).one_or_none()
+        return _user(row) if row is not None else None
+
     def by_key(self, sha256: str) -> User | None:
         return self._one(users.c.key_sha256 == sha256)
 
@@ -146,10 +153,10 @@ class Users:
         return or_(*(column.ilike(pattern, escape="\\") for column in columns), *by_id)
 
     def set_customer(self, user_id: int, stripe_customer_id: str, stripe_subscription_id: str | None = None) -> None:
-        self._edit(user_id, stripe_customer_id=stripe_customer_id, stripe_subscription_id=stripe_subscription_id)
+        self._set(user_id, stripe_customer_id=stripe_customer_id, stripe_subscription_id=stripe_subscription_id)
 
     def set_threshold(self, user_id: int, by: Threshold | None) -> None:
-        self._edit(user_id, threshold_by=by.value if by else "")
+        self._set(user_id, threshold_by=by.value if by else "")
 
     def set_plan(self, user_id: int, plan: Plan) -> None:
         self._edit(user_id, plan=plan.value)
@@ -161,9 +168,11 @@ class Users:
         self._edit(user_id, disabled=disabled)
 
     def _edit(self, user_id: int, **values: object) -> None:
-        self._connection.execute(
-            update(users).where(users.c.id == user_id).values(version=users.c.version + 1, **values)
-        )
+        """What operators decide, each time as a new version."""
+        self._set(user_id, version=users.c.version + 1, **values)
+
+    def _set(self, user_id: int, **values: object) -> None:
+        self._connection.execute(update(users).where(users.c.id == user_id).values(**values))
 
     def touch(self, user_id: int, at_ms: int) -> None:
         """Remember that the user's key was used."""

@@ -1,9 +1,13 @@
 """Prices and plans, on a tab of the Settings page."""
 
+from functools import partial
+
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from bioql_console.domain.plans import PlanLimits
+from bioql_console.domain.prices import normal_backend
 from bioql_console.domain.rights import Role
+from bioql_console.ui.pages.conflict_dialog import settle
 from bioql_console.ui.pages.page import toolbar
 from bioql_console.ui.pages.price_dialogs import LimitsDialog, PriceDialog
 from bioql_console.ui.viewmodels.prices import PriceRow, PricesViewModel
@@ -61,16 +65,19 @@ class PricesView(QWidget):
         await self._set_price(PriceDialog(self, self._word(), None, self._workspace.now_ms()))
 
     async def _set_price(self, dialog: PriceDialog) -> None:
+        seen = self._model.versions()  # as it was begun: others may set prices while it is asked
         if await dialog.ask():
-            pattern, reason = dialog.pattern.text(), dialog.reason.text()
-            await self._model.set_price(pattern, dialog.micros, dialog.effective_ms, reason)
+            pattern, reason = normal_backend(dialog.pattern.text()), dialog.reason.text()
+            write = partial(self._model.set_price, pattern, dialog.micros, dialog.effective_ms, reason)
+            await settle(self, self._model, seen[pattern], write)
 
     async def _ask_limits(self) -> None:
         limits = self.plans.current_row()
         if isinstance(limits, PlanLimits):
             dialog = LimitsDialog(self, self._word(), limits)
             if await dialog.ask():
-                await self._model.set_limits(dialog.limits(), dialog.reason.text())
+                write = partial(self._model.set_limits, dialog.limits(), dialog.reason.text())
+                await settle(self, self._model, limits.version, write)
 
     def _word(self) -> str:
         return self._workspace.console.environment.word

@@ -1,5 +1,6 @@
 """Support: what customers wrote, and what became of it."""
 
+from functools import partial
 from typing import Any, ClassVar
 
 from PySide6.QtCore import Qt
@@ -8,6 +9,7 @@ from PySide6.QtWidgets import QPlainTextEdit, QSplitter, QStackedWidget, QWidget
 from bioql_console.domain.rights import Role
 from bioql_console.domain.tickets import Ticket, TicketState
 from bioql_console.ui import formats
+from bioql_console.ui.pages.conflict_dialog import settle
 from bioql_console.ui.pages.page import Page, toolbar
 from bioql_console.ui.viewmodels.support import PRIORITY_TONES, STATE_TONES, SupportViewModel, one_line
 from bioql_console.ui.widgets.buttons import Chips, CopyButton, button
@@ -145,13 +147,13 @@ class SupportPage(Page):
         ticket = self.panel.ticket
         words = await self._ask("Resolve", "What was done", "Answered by e-mail; the balance was corrected")
         if ticket is not None and words is not None:
-            await self._support.resolve(ticket, words)
+            await settle(self, self._support, ticket.version, partial(self._support.resolve, ticket, words))
 
     async def _reopen(self) -> None:
         ticket = self.panel.ticket
         words = await self._ask("Reopen", "Why", "The customer wrote again")
         if ticket is not None and words is not None:
-            await self._support.reopen(ticket, words)
+            await settle(self, self._support, ticket.version, partial(self._support.reopen, ticket, words))
 
     async def _ask(self, verb: str, title: str, example: str) -> str | None:
         ticket = self.panel.ticket

@@ -1,5 +1,6 @@
 """Users: find anybody, see what they owe, act."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,6 +11,7 @@ from bioql_console.domain.checkout import CheckoutLink
 from bioql_console.domain.rights import Role
 from bioql_console.domain.users import Plan, User, clean_email, clean_name
 from bioql_console.ui import formats
+from bioql_console.ui.pages.conflict_dialog import Write, settle
 from bioql_console.ui.pages.page import Page, open_in_browser, toolbar
 from bioql_console.ui.pages.part_link_dialog import PartLinkDialog
 from bioql_console.ui.pages.user_panel import UserPanel
@@ -235,7 +237,7 @@ class UsersPage(Page):
         reason = field("Lost laptop")
         dialog.add("Reason", reason, required("a reason"))
         if await dialog.ask():
-            await self._users.reissue_key(user, reason.text())
+            await self._settle(user, partial(self._users.reissue_key, user, reason.text()))
 
     async def _change_plan(self, user: User) -> None:
         note = f"{user.name} is on the {user.plan.value} plan. Another counts for the next run that is asked for."
@@ -247,7 +249,8 @@ class UsersPage(Page):
         dialog.body.addWidget(Labelled("Plan", plan))
         dialog.add("Reason", reason, required("a reason"))
         if await dialog.ask():
-            await self._users.set_plan(user, list(Plan)[plan.currentIndex()], reason.text())
+            chosen = list(Plan)[plan.currentIndex()]
+            await self._settle(user, partial(self._users.set_plan, user, chosen, reason.text()))
 
     async def _disable(self, user: User) -> None:
         verb = "Enable" if user.disabled else "Disable"
@@ -256,7 +259,10 @@ class UsersPage(Page):
         reason = field("Asked by e-mail")
         dialog.add("Reason", reason, required("a reason"))
         if await dialog.ask():
-            await self._users.set_disabled(user, not user.disabled, reason.text())
+            await self._settle(user, partial(self._users.set_disabled, user, not user.disabled, reason.text()))
+
+    async def _settle(self, user: User, write: Write) -> None:
+        await settle(self, self._users, user.version, write)
 
     def _form(self, title: str, accept: str, note: str) -> FormDialog:
         return FormDialog(self, title, self._workspace.console.environment.word, accept, note)

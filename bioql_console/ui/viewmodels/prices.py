@@ -1,5 +1,6 @@
 """Prices with their history, and what each plan allows."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -104,12 +105,17 @@ class PricesViewModel(ViewModel):
 
     # --- what an operator does, each by way of `act`
 
-    async def set_price(self, pattern: str, micros: int, effective_ms: int | None, reason: str) -> None:
+    def versions(self) -> Counter[str]:
+        """How many prices of each backend were set, as far as is known here."""
+        return Counter(record.price.pattern for record in self._history)
+
+    async def set_price(self, pattern: str, micros: int, effective_ms: int | None, reason: str, version: int) -> None:
         price = await self.console.workers.database.run(
-            self.console.tariff.set_price, pattern, micros, effective_ms, self.console.operator, reason
+            self.console.tariff.set_price, pattern, micros, effective_ms, self.console.operator, reason, version
         )
         self.workspace.toasted.emit(f"{price.pattern} costs {formats.exact_dollars(micros)} from {from_words(price)}")
 
-    async def set_limits(self, limits: PlanLimits, reason: str) -> None:
-        await self.console.workers.database.run(self.console.tariff.set_limits, limits, self.console.operator, reason)
+    async def set_limits(self, limits: PlanLimits, reason: str, version: int) -> None:
+        console = self.console
+        await console.workers.database.run(console.tariff.set_limits, limits, console.operator, reason, version)
         self.workspace.toasted.emit(f"The {limits.plan.value} plan is changed")

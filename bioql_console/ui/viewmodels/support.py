@@ -85,12 +85,12 @@ class SupportViewModel(ViewModel):
 
     # --- what an operator does, each by way of `act`
 
-    async def resolve(self, ticket: Ticket, resolution: str) -> None:
+    async def resolve(self, ticket: Ticket, resolution: str, version: int) -> None:
         console = self.console
-        await console.workers.database.run(console.support.resolve, ticket.id, resolution, console.operator)
+        await console.workers.database.run(console.support.resolve, ticket.id, resolution, console.operator, version)
         self.workspace.toasted.emit(f"{ticket.id} is resolved")
 
-    async def reopen(self, ticket: Ticket, reason: str) -> None:
+    async def reopen(self, ticket: Ticket, reason: str, version: int) -> None:
         console = self.console
-        await console.workers.database.run(console.support.reopen, ticket.id, reason, console.operator)
+        await console.workers.database.run(console.support.reopen, ticket.id, reason, console.operator, version)
         self.workspace.toasted.emit(f"{ticket.id} is open again")

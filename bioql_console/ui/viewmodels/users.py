@@ -135,21 +135,21 @@ class UsersViewModel(ViewModel):
         made = await self.console.workers.stripe.run(self.console.users.create_customer, user.id, self.console.operator)
         self.workspace.toasted.emit(f"{user.name} is now {made.stripe_customer_id}")
 
-    async def reissue_key(self, user: User, reason: str) -> None:
+    async def reissue_key(self, user: User, reason: str, version: int) -> None:
         key = await self.console.workers.database.run(
-            self.console.users.reissue_key, user.id, self.console.operator, reason, user.version
+            self.console.users.reissue_key, user.id, self.console.operator, reason, version
         )
         self.key_made.emit(user, key)
 
-    async def set_disabled(self, user: User, disabled: bool, reason: str) -> None:
+    async def set_disabled(self, user: User, disabled: bool, reason: str, version: int) -> None:
         await self.console.workers.database.run(
-            self.console.users.set_disabled, user.id, disabled, self.console.operator, reason, user.version
+            self.console.users.set_disabled, user.id, disabled, self.console.operator, reason, version
         )
         self.workspace.toasted.emit(f"{user.name} is {'disabled' if disabled else 'enabled'}")
 
-    async def set_plan(self, user: User, plan: Plan, reason: str) -> None:
+    async def set_plan(self, user: User, plan: Plan, reason: str, version: int) -> None:
         await self.console.workers.database.run(
-            self.console.users.set_plan, user.id, plan, self.console.operator, reason, user.version
+            self.console.users.set_plan, user.id, plan, self.console.operator, reason, version
         )
         self.workspace.toasted.emit(f"{user.name} is on the {plan.value} plan")
 
