@@ -12,6 +12,7 @@ import random
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.databases import private_cluster
@@ -40,7 +41,7 @@ def soak(
     seconds: float,
     seed: int,
     drain_s: float,
-    report: "Report",
+    report: Callable[[str], object],
     kill_every_s: float = 4.0,
 ) -> list[str]:
     """Work for so long, then come to rest; what is wrong then, in sentences.
@@ -64,8 +65,6 @@ def soak(
         report(team.figures())
         return wrong + team.wrong(drained=drain_s > 0)
 
-
-Report = type(print)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -45,6 +45,12 @@ class Customers:
         self._ended.wait(seconds)
         self._works.clear()
 
+    def come(self, number: int) -> None:
+        """So many register before anything else happens."""
+        with httpx.Client(timeout=15, trust_env=False) as http:
+            for _ in range(number):
+                self._register(http, random.Random(number))
+
     def close(self) -> None:
         self._ended.set()
         self._works.set()

@@ -62,7 +62,7 @@ def run(orders: Orders) -> None:
     core = Core(Environment.SANDBOX, settings, folder, orders.database, secrets, orders.stripe_base)
     core.start()
     ended = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
+    threading.Thread(target=_wait_for_the_end, args=(ended,), daemon=True).start()
     host = None
     if orders.port:
         listening = bind("127.0.0.1", orders.port)
@@ -78,6 +78,11 @@ def run(orders: Orders) -> None:
     if host is not None:
         host.stop()
     core.close()
+
+
+def _wait_for_the_end(ended: threading.Event) -> None:
+    sys.stdin.read()
+    ended.set()
 
 
 def say(words: str) -> None:
@@ -124,7 +129,7 @@ class RandomOperator:
         self._core.registration.register(name, email, card, True, self._name)
 
     def _adjusts(self) -> None:
-        cents = self._chance.choice((-1, 1)) * self._chance.randint(1, 5_000)
+        cents = self._chance.choice((-1, 1, 1)) * self._chance.randint(1, 5_000)
         self._core.users.adjust(self._somebody().id, cents * 10_000, self._name, "at random", uuid.uuid4().hex)
 
     def _edits(self) -> None:

@@ -30,6 +30,7 @@ from tests.soak.around_operators.process import Orders
 
 SERVERS, CONSOLES = 2, 3
 FROZEN_S = 1.5
+REGISTERED_FIRST = 6
 CUT = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid() ORDER BY random() LIMIT 3"
@@ -133,7 +134,9 @@ class Team:
             for number, (name, port) in enumerate(names)
         ]
         self.customers = Customers([f"http://127.0.0.1:{port}" for port in ports], self.database, self._seed)
-        self._until(lambda: all(member.said["ready"] for member in self.members), 60)
+        if not self._until(lambda: all(member.said["ready"] for member in self.members), 120):
+            raise TimeoutError("The team does not start.")
+        self.customers.come(REGISTERED_FIRST)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -269,7 +272,7 @@ class Team:
     def _stripe_cents(self) -> int:
         charges = [one for one in self.sandbox._store.select("charge", equal={}) if one["paid"]]
         refunds = [one for one in self.sandbox._store.select("refund", equal={}) if one["status"] != "failed"]
-        return sum(one["amount_captured"] for one in charges) - sum(one["amount"] for one in refunds)
+        return int(sum(one["amount_captured"] for one in charges) - sum(one["amount"] for one in refunds))
 
     def _books_cents(self) -> int:
         (micros,) = self._rows("SELECT coalesce(sum(micros), 0) FROM postings WHERE account = 'stripe_clearing'")[0]

@@ -7,7 +7,7 @@ Cost: none; both databases add a column with a default without touching the rows
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision = "0013", "0012"
+revision, down_revision = "0014", "0013"
 
 
 def upgrade() -> None:

@@ -1,0 +1,15 @@
+"""Ten seconds of `scripts/soak operators`: a whole team on one PostgreSQL, under faults and kills."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.soak.operators import soak
+
+
+@pytest.mark.postgresql
+@pytest.mark.timeout(240)
+def test_three_consoles_and_two_servers_keep_one_set_of_books(cluster: str, tmp_path: Path) -> None:
+    figures: list[str] = []
+    wrong = soak(cluster, tmp_path, seconds=10, seed=3, drain_s=0, report=figures.append, kill_every_s=2.5)
+    assert wrong == [], figures
