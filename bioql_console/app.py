@@ -229,6 +229,7 @@ class Launcher:
             secret_key=core.secrets.secret_key,
             webhook_secrets=secrets.webhook_secrets,
             stripe=core.stripe,
+            live=core.live,
             registration=core.registration,
             users=core.users,
             usage=core.usage,

@@ -11,6 +11,7 @@ import typer
 
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
+from bioql_console.domain.live_writes import Standing
 
 app = typer.Typer(
     add_completion=False,
@@ -75,11 +76,19 @@ def serve(
     secrets: Annotated[Secrets, typer.Option(help="env reads STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET.")] = (
         Secrets.KEYCHAIN
     ),
+    arm: Annotated[
+        list[Standing] | None, typer.Option("--arm", help="What may write at Stripe in Live; may be given repeatedly.")
+    ] = None,
+    account: Annotated[str, typer.Option(help="The Stripe account that --arm means: its name or acct_…")] = "",
 ) -> None:
     """Run the server without a window until it is told to stop."""
     from bioql_console.serve import ServeOptions, run
 
-    options = ServeOptions(env, host, port, database, data_dir, ready_file, secrets is Secrets.ENV)
+    if arm and not account:
+        raise typer.BadParameter("say for which Stripe account", param_hint="--account")
+    options = ServeOptions(
+        env, host, port, database, data_dir, ready_file, secrets is Secrets.ENV, tuple(arm or ()), account
+    )
     raise typer.Exit(run(options))
 
 

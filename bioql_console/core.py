@@ -29,6 +29,7 @@ from bioql_console.services.key_proof import LedgerBelongs
 from bioql_console.services.ledger_sweep import LedgerSweep
 from bioql_console.services.legacy.legacy_import import LegacyImport
 from bioql_console.services.listener import ListenerStatus
+from bioql_console.services.live_lock import LiveLock
 from bioql_console.services.meter_repair import MeterRepair
 from bioql_console.services.meter_setup import MeterSetup
 from bioql_console.services.missed_events import MissedEvents
@@ -65,6 +66,11 @@ METER_LAG_MS = 10 * 60_000
 def now_ms() -> int:
     """The clock of everything."""
     return time.time_ns() // 1_000_000
+
+
+def monotonic_ms() -> int:
+    """A clock that nobody can set, for spans of time."""
+    return time.monotonic_ns() // 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +138,9 @@ class Core:
         self.account = LedgerBelongs(self.database, environment, now_ms)
         # The sandbox's account is the only one it has.
         check = None if environment is Environment.SANDBOX else self.account.check
+        self.live = LiveLock(environment, self.database, self.account.account, monotonic_ms, self._tell_of_lock)
         self.stripe = StripeAccess(
-            environment, secrets.secret_key, stripe_base, check, before_write=self.safety.require
+            environment, secrets.secret_key, stripe_base, check, self.live, before_write=self.safety.require
         )
         store, stripe, changes = self.database, self.stripe, self.changes
         self.meter = MeterSetup(stripe, store, now_ms)
@@ -148,7 +155,11 @@ class Core:
         )
         lag_ms = 0 if environment is Environment.SANDBOX else METER_LAG_MS
         counter = StripeUsageMeter(stripe.gateway)
-        self.outbox = OutboxSender(store, stripe, changes, now_ms, settings.payment_terms_days, lag_ms, meter=counter)
+        self.outbox = OutboxSender(
+            *(store, stripe, changes, now_ms, settings.payment_terms_days, lag_ms),
+            meter=counter,
+            permits=self.live.permits,
+        )
         self.error_reports = ErrorReports(store, stripe, counter, changes, now_ms, lag_ms)
         self.corrections = UsageCorrections(store, changes, now_ms)
         self.meter_repair = MeterRepair(
@@ -196,6 +207,9 @@ class Core:
     def _wake_applier(self) -> None:
         self.applier.wake()
 
+    def _tell_of_lock(self) -> None:
+        self.changes.publish(*(Change(topic) for topic in ("live", "outbox", "activity")))
+
     def _keep_sending(self) -> None:
         """Links whose answer a crash cut off are found again first."""
         try:
@@ -229,6 +243,7 @@ class Core:
         self.outbox.close()
         self.inbox_writer.close()
         self.applier.stop()
+        self.live.close()
         self.team.leave()
         self.feed.stop()
         self.database.close()

@@ -4,12 +4,11 @@ import json
 import os
 import socket
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from bioql_console.core import Core, now_ms
+from bioql_console.core import Core, monotonic_ms, now_ms
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.rights import Role
 from bioql_console.inspection import running_file
@@ -48,7 +47,7 @@ def server_app(core: Core, settings: Settings, url: str) -> Any:
             webhook_secrets=core.secrets.webhook_secrets,
             listener=core.listener,
             now_ms=now_ms,
-            monotonic_ms=_monotonic_ms,
+            monotonic_ms=monotonic_ms,
             base_url=settings.dashboard_url or url,
             allowed_origins=settings.allowed_origins,
             dev_keys_allowed=not core.environment.livemode,
@@ -61,10 +60,6 @@ def server_app(core: Core, settings: Settings, url: str) -> Any:
             allowed_hosts=_allowed_hosts(url, settings.dashboard_url),
         )
     )
-
-
-def _monotonic_ms() -> int:
-    return time.monotonic_ns() // 1_000_000
 
 
 def _allowed_hosts(url: str, dashboard_url: str) -> frozenset[str]:

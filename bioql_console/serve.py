@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from bioql_console.core import Core, StripeSecrets, database_url, keychain_secrets, now_ms, sandbox_secrets
 from bioql_console.domain.environment import Environment, check_secret_key, check_webhook_secret
+from bioql_console.domain.live_writes import Standing
 from bioql_console.domain.rights import Role
 from bioql_console.embedded import bound_url, core_report, server_app, write_running_file
 from bioql_console.sandbox import Sandbox
@@ -26,7 +27,12 @@ from bioql_console.settings import Settings, data_directory, environment_directo
 
 
 class ServeOptions(NamedTuple):
-    """What `bioql-console serve` was asked for; None means as the settings say."""
+    """What `bioql-console serve` was asked for; None means as the settings say.
+
+    Args:
+        armed: What may write in Live while it runs; nothing but GET leaves otherwise.
+        account: Name or id of the Stripe account that is meant.
+    """
 
     environment: Environment | None
     host: str
@@ -35,6 +41,8 @@ class ServeOptions(NamedTuple):
     data_dir: Path | None
     ready_file: Path | None
     secrets_from_environment: bool
+    armed: tuple[Standing, ...] = ()
+    account: str = ""
 
 
 def run(options: ServeOptions) -> int:
@@ -77,13 +85,16 @@ def run(options: ServeOptions) -> int:
         stack.callback(core.close)
         core.database.rights.require(Role.OPERATOR, "The server can't run: it writes, and you may only read.")
         core.start()
+        _arm(core, options)
+        core.start()
+        _arm(core, options)
         if environment is not Environment.SANDBOX and not options.secrets_from_environment:
             upkeep = SecretUpkeep(kept, environment, core.database, core.changes, core.stripe.forget)
             upkeep.start()
             stack.callback(upkeep.stop)
         core.listener.turn_on(f"{bound_url(listening)}/webhooks/stripe")
         served.append(Served(server_app(core, settings, bound_url(listening)), listening))
-        for line in core_report(core, settings):
+        for line in (*core_report(core, settings), *_lock_report(core)):
             sys.stdout.write(line + "\n")
         ready = _ready(core, options, settings, bound_url(listening), stripe_base, sandbox)
         stack.callback(write_running_file(core, bound_url(listening), stripe_base, sandbox))
@@ -106,6 +117,26 @@ def _secrets(environment: Environment, options: ServeOptions, kept: Credentials)
         kept.stripe_secret_key(environment)
         kept.webhook_secrets(environment)
     return keychain_secrets(kept, environment)
+
+
+def _arm(core: Core, options: ServeOptions) -> None:
+    """What the command line arms in Live, for the account that it names.
+
+    Raises:
+        OperatorError: `live.*`; whatever asking Stripe for the account raises, if the ledger does not know it yet.
+    """
+    if not options.armed or not core.live.needed:
+        return
+    if core.account.account() is None:
+        core.stripe.gateway()  # proves the key, and with it whose ledger this is
+    core.live.arm_standing(options.armed, "", "", options.account, "serve")
+
+
+def _lock_report(core: Core) -> list[str]:
+    if not core.live.needed:
+        return []
+    armed = ", ".join(kind.title for kind in Standing if kind in core.live.standing)
+    return [f"LIVE: armed for {armed}" if armed else "LIVE: locked, only reading leaves for Stripe (see --arm)"]
 
 
 async def _serve(served: list[Served], ready: Callable[[], None]) -> None:

@@ -6,12 +6,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bioql_console.domain.errors import OperatorError
+from bioql_console.domain.live_writes import Standing
 from bioql_console.domain.money import json_dollars
 from bioql_console.server import dev_answers
 from bioql_console.server.gate import Gate
 from bioql_console.server.parts import ServerParts
 from bioql_console.server.requests import Answer, ApiError, bearer_key, blocking, json_body, sdk_key
 from bioql_console.server.values import flag_of, iso, optional_text, shown_limit, upstream
+from bioql_console.services.live_lock import acting_for
 from bioql_console.services.registration import EmailTaken, PaymentRefused, Registered
 
 STRIPE_ID = re.compile(r"\w+", re.ASCII)
@@ -30,9 +32,8 @@ class AccountsApi:
         card, with_stripe = optional_text(body, "payment_method_id"), flag_of(body, "create_stripe_account")
         if card is not None and not STRIPE_ID.fullmatch(card):  # it becomes part of an address at Stripe
             raise ApiError(400, "Payment validation failed: payment_method_id is none of Stripe's")
-        register = self._parts.registration.register
         try:
-            made = await blocking(self._parts, register, body.get("name"), body.get("email"), card, with_stripe)
+            made = await blocking(self._parts, self._register, body.get("name"), body.get("email"), card, with_stripe)
         except EmailTaken:
             raise ApiError(409, "Email already registered") from None
         except PaymentRefused as refused:
@@ -42,6 +43,10 @@ class AccountsApi:
         except OperatorError as error:
             raise upstream(error) from error
         return Answer(self._registered(made), 201)
+
+    def _register(self, name: object, email: object, card: str | None, with_stripe: bool) -> Registered:
+        with acting_for(Standing.CUSTOMERS):
+            return self._parts.registration.register(name, email, card, with_stripe)
 
     def _registered(self, made: Registered) -> dict[str, object]:
         user = made.user

@@ -3,8 +3,9 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bioql_console.domain.checkout import AmountRefused
+from bioql_console.domain.checkout import AmountRefused, CheckoutLink
 from bioql_console.domain.errors import OperatorError
+from bioql_console.domain.live_writes import Standing
 from bioql_console.domain.money import json_dollars
 from bioql_console.domain.prices import UnknownBackend
 from bioql_console.domain.usage import Usage
@@ -25,6 +26,7 @@ from bioql_console.server.values import (
     upstream,
 )
 from bioql_console.services.checkout_links import NoCustomer
+from bioql_console.services.live_lock import acting_for
 
 
 class BillingApi:
@@ -98,21 +100,22 @@ class BillingApi:
             return Answer(dev_answers.payment())
         back = f"{self._parts.base_url.rstrip('/')}/dashboard.html?payment="
         try:
-            link = await blocking(
-                self._parts,
-                lambda: self._parts.checkout_links.open(
-                    user.id,
-                    asked_micros=micros,
-                    success_url=f"{back}success",
-                    cancel_url=f"{back}cancel",
-                    operator="customer",
-                ),
-            )
+            link = await blocking(self._parts, self._link, user.id, micros, back)
         except (AmountRefused, NoCustomer) as error:
             raise ApiError(400, str(error)) from error
         except OperatorError as error:
             raise upstream(error) from error
         return Answer({"session_id": link.session_id, "url": link.url})
+
+    def _link(self, user_id: int, micros: int | None, back: str) -> CheckoutLink:
+        with acting_for(Standing.CUSTOMERS):
+            return self._parts.checkout_links.open(
+                user_id,
+                asked_micros=micros,
+                success_url=f"{back}success",
+                cancel_url=f"{back}cancel",
+                operator="customer",
+            )
 
 
 def _unknown(backend: str) -> ApiError:

@@ -11,8 +11,8 @@ class Change:
 
     Args:
         topic: "users", "balances", "events", "checkouts", "outbox", "usage", "activity", "health", "listener",
-            "backfill", "tariff", "tickets", "presence", "cli", "safety", or "database" when it can't be written or can
-            again.
+            "backfill", "tariff", "tickets", "presence", "cli", "live", "safety", or "database" when it can't be
+            written or can again.
         user_id: The user it is about, when it is about one.
     """
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bioql_console.services.ledger_sweep import LedgerSweep
     from bioql_console.services.legacy.legacy_import import LegacyImport
     from bioql_console.services.listener import ListenerStatus
+    from bioql_console.services.live_lock import LiveLock
     from bioql_console.services.meter_repair import MeterRepair
     from bioql_console.services.meter_setup import MeterSetup
     from bioql_console.services.missed_events import MissedEvents
@@ -100,6 +101,7 @@ class Console:
     Args:
         operator: Who sits here, for the activity trail.
         secret_key, webhook_secrets: What Stripe calls and signatures are made and checked with; never shown.
+        live: The lock on writes in Live.
         keys: Proves, explores and replaces secrets, also those of another environment.
         heartbeat: Sends a signed event through the real listener; OperatorError `webhooks.*` when it is deaf.
         listening: Whether changes by others are heard at once; False while they are looked for every second.
@@ -123,6 +125,7 @@ class Console:
     secret_key: Callable[[], str | None]
     webhook_secrets: Callable[[], Sequence[str]]
     stripe: StripeAccess
+    live: "LiveLock"
     registration: "Registration"
     users: "UserAdmin"
     usage: "UsageRecording"

@@ -5,7 +5,9 @@ from collections.abc import Callable, Sequence
 from bioql_console.domain.checkout import CheckoutLink
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.invoices import InvoiceState
+from bioql_console.domain.live_writes import Standing
 from bioql_console.domain.outbox import Message, MessageKind
+from bioql_console.services.live_lock import acting_for
 from bioql_console.services.ports import Store
 from bioql_console.services.settlement import queue_balance, uninvoiced_cents
 from bioql_console.services.stripe_access import StripeAccess
@@ -46,7 +48,8 @@ class MoneyMessages:
         Raises:
             OperatorError: `stripe.*`, `live.locked`.
         """
-        return self._ways[message.kind](message)
+        with acting_for(Standing.MONEY):
+            return self._ways[message.kind](message)
 
     def _take_back(self, message: Message) -> bool:
         self._meter.take_back(message.extra["identifier"])

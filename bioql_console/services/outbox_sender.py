@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Collection, Sequence
 
 from bioql_console.domain.errors import OperatorError
+from bioql_console.domain.live_writes import Standing
 from bioql_console.domain.meter_errors import METER_ERRORS, explained
 from bioql_console.domain.outbox import MONEY, OLDEST_TAKEN_MS, USAGE, Message, MessageKind
 from bioql_console.services.broken_off import BrokenOff
@@ -25,6 +26,7 @@ BATCH = 500
 # its repeats takes less than that, so that nobody else begins while it is under way.
 LEASE_MS = 180_000
 LAST_START_MS = 60_000
+LOCKED = "LIVE is locked."
 TOO_OLD = "timestamp_too_far_in_past"
 # Failures that pass by themselves, or once the operator has mended the credentials.
 PASSING = frozenset(
@@ -41,6 +43,7 @@ class OutboxSender:
         meter_lag_ms: How long Stripe may take to count usage that it accepted.
         meter: What counts usage; Stripe's meter when None.
         width: How many usage events are under way at the same time.
+        permits: Whether usage or money may be sent at all: in Live only what an operator armed.
     """
 
     def __init__(
@@ -54,6 +57,7 @@ class OutboxSender:
         *,
         meter: UsageMeter | None = None,
         width: int = WIDTH,
+        permits: Callable[[Standing], bool] = lambda _kind: True,
     ) -> None:
         self._store = store
         self._stripe = stripe
@@ -64,6 +68,7 @@ class OutboxSender:
         self._lane = UsageLane(self._meter, PASSING, width=width)
         self._money = MoneyMessages(store, stripe, self._meter, now_ms, days_until_due, meter_lag_ms)
         self._name = uuid.uuid4().hex
+        self._permits = permits
         self._rests_until_ms = 0
         self._walls = 0
         self._held, self._why = "", ""
@@ -102,6 +107,8 @@ class OutboxSender:
         """Why usage rests, and until when in ms (0: until somebody says so); two empty values while it flows."""
         if self._held:
             return self._held, 0
+        if not self._permits(Standing.USAGE):
+            return LOCKED, 0
         return (self._why, self._rests_until_ms) if self._now_ms() < self._rests_until_ms else ("", 0)
 
     def send_due(self, limit: int = BATCH) -> int:
@@ -122,7 +129,7 @@ class OutboxSender:
 
     def _send_usage(self, limit: int) -> tuple[int, OperatorError | None]:
         began_ms = self._now_ms()
-        if self._held or began_ms < self._rests_until_ms:
+        if self._held or began_ms < self._rests_until_ms or not self._permits(Standing.USAGE):
             return 0, None
         # While Stripe is out of reach, a few messages are enough to find out that it is back.
         usage = self._claim(min(limit, WIDTH) if self._walls else limit, USAGE)
@@ -176,6 +183,8 @@ class OutboxSender:
     # --- money
 
     def _send_money(self, limit: int) -> int:
+        if not self._permits(Standing.MONEY):
+            return 0
         began_ms, count = self._now_ms(), 0
         money = self._claim(limit, MONEY)
         for number, message in enumerate(money):

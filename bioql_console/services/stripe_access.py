@@ -9,6 +9,7 @@ from bioql_console.domain.errors import OperatorError
 
 if TYPE_CHECKING:
     from bioql_console.services.stripe_gateway import StripeGateway
+    from bioql_console.services.stripe_transport import WriteGuard
 
 
 class StripeAccess:
@@ -17,6 +18,7 @@ class StripeAccess:
     Args:
         secret_key: Reads the key from where it is kept; None when there is none. May raise OperatorError.
         base: Address of the sandbox; None for Stripe itself.
+        guard: Decides which requests may leave; by default nothing but GET leaves in Live.
         check: Asked once for each gateway, before anybody else may use it: is it the ledger's account's?
         before_write: Asked before anything but GET leaves; raises OperatorError to keep it here.
     """
@@ -27,6 +29,7 @@ class StripeAccess:
         secret_key: Callable[[], str | None],
         base: str | None,
         check: "Callable[[StripeGateway, str], None] | None" = None,
+        guard: "WriteGuard | None" = None,
         *,
         before_write: Callable[[], None] = lambda: None,
     ) -> None:
@@ -37,6 +40,7 @@ class StripeAccess:
         self._check = check
         self._before_write = before_write
         self._checking = threading.Lock()
+        self._guard = guard
         self._gateway: StripeGateway | None = None
         self._key = ""
         self._checked: StripeGateway | None = None
@@ -80,7 +84,7 @@ class StripeAccess:
                 from bioql_console.services.stripe_gateway import StripeGateway
                 from bioql_console.services.stripe_transport import LockedInLive, WhileSound
 
-                guard = WhileSound(LockedInLive(self.environment), self._before_write)
+                guard = WhileSound(self._guard or LockedInLive(self.environment), self._before_write)
                 self._gateway, self._key = StripeGateway(key, self.environment, base=self.base, guard=guard), key
             return self._gateway, self._key
 

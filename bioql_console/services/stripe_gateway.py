@@ -5,11 +5,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import stripe
 
 from bioql_console.domain.environment import Environment, check_secret_key
 from bioql_console.domain.errors import OperatorError
+from bioql_console.domain.live_writes import Outgoing
 from bioql_console.services import stripe_types
 from bioql_console.services.stripe_bulk import BulkCalls
 from bioql_console.services.stripe_checkout import CheckoutCalls
@@ -51,7 +53,10 @@ class _Door(stripe.HTTPClient):
     def request(
         self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None, **_usage: Any
     ) -> Answer:
-        return self._traffic.send(method, url, lambda: self._client().request(method, url, headers, post_data))
+        named = {name.lower(): value for name, value in (headers or {}).items()}
+        body = post_data if isinstance(post_data, str) else ""
+        outgoing = Outgoing(method.upper(), urlsplit(url).path, named.get("idempotency-key", ""), body)
+        return self._traffic.send(outgoing, lambda: self._client().request(method, url, headers, post_data))
 
     def _client(self) -> stripe.RequestsClient:
         client: stripe.RequestsClient | None = getattr(self._threads, "client", None)
@@ -71,7 +76,7 @@ class _Door(stripe.HTTPClient):
 class StripeGateway(
     CustomerCalls, CheckoutCalls, MeterRepairCalls, InvoiceCalls, RefundCalls, ThinEventCalls, BulkCalls
 ):
-    """Blocking calls, safe from several threads. All raise OperatorError `stripe.*` or `live.locked`.
+    """Blocking calls, safe from several threads. All raise OperatorError `stripe.*` or `live.*`.
 
     Args:
         base: Address of the sandbox; None for Stripe.

@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
+from bioql_console.domain.live_writes import Outgoing
+from bioql_console.services.live_lock import locked
 from bioql_console.services.stripe_errors import SlowDown
 
 # Body, status and headers of an HTTP answer, as stripe-python passes them around.
@@ -23,28 +24,24 @@ PACED_BY_CALLER = frozenset(("/v1/billing/meter_events",))
 class WriteGuard(Protocol):
     """Decides whether a request may leave. Called for each one, from any thread."""
 
-    def allow(self, method: str, path: str) -> None:
+    def allow(self, outgoing: Outgoing) -> None:
         """Return to let it leave.
 
         Raises:
-            OperatorError: `live.locked`.
+            OperatorError: `live.*`.
         """
         ...
 
 
 class LockedInLive:
-    """Nothing but GET leaves in Live; other environments are free."""
+    """Nothing but GET ever leaves in Live; other environments are free. For keys that are only looked at."""
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
 
-    def allow(self, method: str, path: str) -> None:
-        if self._environment.livemode and method.upper() != "GET":
-            raise OperatorError(
-                "LIVE is locked: this would change something at Stripe.",
-                fix="Arm the write in the environment bar first.",
-                code="live.locked",
-            )
+    def allow(self, outgoing: Outgoing) -> None:
+        if self._environment.livemode and not outgoing.reads:
+            raise locked()
 
 
 class WhileSound:
@@ -58,14 +55,14 @@ class WhileSound:
         self._inner = inner
         self._require = require
 
-    def allow(self, method: str, path: str) -> None:
+    def allow(self, outgoing: Outgoing) -> None:
         """Return to let it leave.
 
         Raises:
             OperatorError: `ledger.unsafe`, and as `inner`.
         """
-        self._inner.allow(method, path)
-        if method.upper() != "GET":
+        self._inner.allow(outgoing)
+        if not outgoing.reads:
             self._require()
 
 
@@ -113,7 +110,7 @@ class StripeTraffic:
         """End pauses in hand at once."""
         self._closed.set()
 
-    def send(self, method: str, url: str, once: Callable[[], Answer]) -> Answer:
+    def send(self, outgoing: Outgoing, once: Callable[[], Answer]) -> Answer:
         """The answer to one request; while Stripe says 429, ask again after a pause.
 
         Args:
@@ -121,18 +118,17 @@ class StripeTraffic:
 
         Raises:
             SlowDown: 429 to one of `PACED_BY_CALLER`.
-            OperatorError: `live.locked`; `stripe.failed` when an error answer is not Stripe's.
+            OperatorError: `live.*`; `stripe.failed` when an error answer is not Stripe's.
         """
-        path = urlsplit(url).path
-        self._guard.allow(method, path)
+        self._guard.allow(outgoing)
         answer = self._measured(once)
-        if answer[1] == 429 and path in PACED_BY_CALLER:
+        if answer[1] == 429 and outgoing.path in PACED_BY_CALLER:
             raise SlowDown(asked_pause_ms(answer[2]))
         for tries in range(self._limits.rate_limit_retries):
             pause_ms = rate_limit_pause_ms(answer[2], tries)
             if answer[1] != 429 or pause_ms > self._limits.longest_pause_ms or self._closed.wait(pause_ms / 1000):
                 break
-            self._guard.allow(method, path)  # what was armed may be locked again after the pause
+            self._guard.allow(outgoing)  # what was armed may be locked again after the pause
             answer = self._measured(once)
         body, status, headers = answer
         if status < 500:

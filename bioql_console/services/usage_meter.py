@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
+from bioql_console.domain.live_writes import Standing
 from bioql_console.domain.meter import EVENT_NAME
+from bioql_console.services.live_lock import acting_for
 
 if TYPE_CHECKING:
     from bioql_console.services.stripe_gateway import StripeGateway
@@ -63,15 +65,16 @@ class StripeUsageMeter:
         self._gateway = gateway
 
     def report(self, event: UsageEvent) -> None:
-        self._gateway().send_meter_event(
-            event.identifier,
-            EVENT_NAME,
-            event.customer,
-            event.units,
-            event.at_ms,
-            event.properties,
-            attempt=event.attempt,
-        )
+        with acting_for(Standing.USAGE):
+            self._gateway().send_meter_event(
+                event.identifier,
+                EVENT_NAME,
+                event.customer,
+                event.units,
+                event.at_ms,
+                event.properties,
+                attempt=event.attempt,
+            )
 
     def take_back(self, identifier: str) -> None:
         self._gateway().cancel_usage(identifier)

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -21,8 +22,9 @@ class Worker:
         self._closed = False
 
     def submit(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
-        """Start a call; for callers without an event loop."""
-        return self._pool.submit(work, *args, **kwargs)
+        """Start a call; for callers without an event loop. It runs in the caller's context."""
+        context = copy_context()
+        return self._pool.submit(lambda: context.run(work, *args, **kwargs))
 
     async def run(self, work: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """The call's answer or exception.

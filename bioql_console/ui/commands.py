@@ -28,6 +28,8 @@ def commands_of(window: "MainWindow") -> list[Command]:
             )
             for title, name, argument in COMMANDS
         ]
+    if window.workspace is not None and window.workspace.console.live.needed:
+        commands.append(Command("Arm or lock what runs by itself in Live…", window.bar.lock.click))
     commands += [
         Command(f"Switch to {MEANING[each]}", partial(window.environment_asked.emit, each.value))
         for each in Environment

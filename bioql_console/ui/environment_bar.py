@@ -37,11 +37,13 @@ class EnvironmentBar(QFrame):
         environment_asked: An environment's name.
         palette_asked: The command palette is wanted.
         dev_mode_asked: Dev mode on or off.
+        lock_asked: What may write in Live.
     """
 
     environment_asked = Signal(str)
     palette_asked = Signal()
     dev_mode_asked = Signal(bool)
+    lock_asked = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,9 +56,11 @@ class EnvironmentBar(QFrame):
         self.environment = QPushButton()
         self.environment.setObjectName("environmentButton")
         self.account = ElidedLabel()
-        self.lock = PlainLabel("", "strong")
         self.rights = PlainLabel("", "strong")
         self.rights.hide()
+        self.lock = QPushButton()
+        self.lock.setObjectName("lockButton")
+        self.lock.clicked.connect(lambda _checked=False: self.lock_asked.emit())
         self.command = QPushButton("Search users, ids, or run a command…     Ctrl+K")
         self.command.setObjectName("commandField")
         self.command.setAccessibleName("Search or run a command")
@@ -99,9 +103,8 @@ class EnvironmentBar(QFrame):
             self._choices[environment].setChecked(True)
         self.account.setText(WORDS[environment])
         self.dev_mode.setChecked(environment is Environment.SANDBOX)
-        self.lock.setText("Locked" if environment is Environment.LIVE else "")
-        self.lock.setToolTip("Nothing but reading leaves for Stripe until writing is armed.")
-        self.lock.setVisible(environment is Environment.LIVE)
+        self.show_lock("Locked", "Only reading leaves for Stripe.")
+        self.lock.setVisible(environment.livemode)
         if self.property("environment") != environment.value:
             self.setProperty("environment", environment.value)
             restyle(self)
@@ -112,6 +115,11 @@ class EnvironmentBar(QFrame):
         self.rights.setText("Read only" if lacking else "")
         self.rights.setToolTip(lacking)
         self.rights.setVisible(bool(lacking))
+
+    def show_lock(self, words: str, tip: str) -> None:
+        """How the lock of Live stands."""
+        self.lock.setText(words)
+        self.lock.setToolTip(tip)
 
     def show_account(self, environment: Environment, name: str, account_id: str) -> None:
         self.account.setText(f"{name or WORDS[environment]} · {account_id}")

@@ -76,6 +76,10 @@ class Session(QObject):
             self.window.attach(workspace)
             AbsenceNote(workspace)
             SafetyBand(workspace, self.window)
+            if console.live.needed:
+                from bioql_console.ui.live_lock_view import LiveLockView  # most windows never see Live
+
+                LiveLockView(self.window, workspace)
 
     def _launch(self, environment: Environment) -> Console:
         if self._launcher is None:

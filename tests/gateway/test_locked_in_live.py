@@ -1,11 +1,8 @@
 """In Live nothing but GET leaves: each method of the gateway is tried there over loopback, all along the walks."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,11 +10,13 @@ import pytest
 
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
+from bioql_console.domain.live_writes import Outgoing
 from bioql_console.services.key_permissions import PROBES, Answer, explore
 from bioql_console.services.stripe_catalog import CALLS, Access
 from bioql_console.services.stripe_gateway import StripeGateway
 from bioql_console.services.stripe_transport import LockedInLive, WriteGuard
 from tests.gateway.lab import Lab, call_of
+from tests.gateway.live_standin import LiveStandin
 from tests.gateway.thin_walk import thin_events
 from tests.gateway.walks import WALKS
 from tests.stripe_calls import shape
@@ -33,11 +32,11 @@ class Held(LockedInLive):
         super().__init__(Environment.LIVE)
         self.back: list[tuple[str, str]] = []
 
-    def allow(self, method: str, path: str) -> None:
+    def allow(self, outgoing: Outgoing) -> None:
         try:
-            super().allow(method, path)
+            super().allow(outgoing)
         except OperatorError:
-            self.back.append((method.upper(), path))
+            self.back.append((outgoing.method, outgoing.path))
             raise
 
 
@@ -52,23 +51,18 @@ class LiveBeside(Lab):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.left: list[tuple[str, str]] = []
         self.held: set[tuple[str, tuple[str, str]]] = set()
         self.broke: set[tuple[str, str]] = set()
         self._guard = Held()
-        self._server = _Standin(self)
-        self._thread = Thread(target=self._server.serve_forever, args=(0.01,))
-        self._thread.start()
+        self._standin = LiveStandin(self._inner, self.sandbox.secret_key)
+        self.left = self._standin.left
         self.live = self.gateway_with(self._guard)
 
     def gateway_with(self, guard: WriteGuard) -> StripeGateway:
-        address = f"http://127.0.0.1:{self._server.server_port}"
-        return StripeGateway(LIVE_KEY, Environment.LIVE, base=address, guard=guard)
+        return StripeGateway(LIVE_KEY, Environment.LIVE, base=self._standin.url, guard=guard)
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        self._standin.close()
         super().close()
 
     def call(self, method: str, *args: Any, fails: type[Exception] | None = None, **named: Any) -> Any:
@@ -81,44 +75,6 @@ class LiveBeside(Lab):
             else:
                 self.broke.add((method, error.code))
         return super().call(method, *args, fails=fails, **named)
-
-
-class _Standin(ThreadingHTTPServer):
-    """Answers as the sandbox would, were its objects live."""
-
-    def __init__(self, lab: LiveBeside) -> None:
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def handle_one_request(self) -> None:
-                self.raw_requestline = self.rfile.readline(65_537)
-                if not self.raw_requestline or not self.parse_request():
-                    self.close_connection = True
-                    return
-                lab.left.append((self.command, self.path))
-                body, status, _ = lab._inner.request(
-                    self.command,
-                    self.path,
-                    {**self.headers, "authorization": f"Bearer {lab.sandbox.secret_key}"},
-                    self.rfile.read(int(self.headers.get("content-length") or 0)),
-                )
-                answer = json.dumps(_live(json.loads(body))).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            def log_message(self, *_: object) -> None:
-                """Nothing is printed."""
-
-        super().__init__(("127.0.0.1", 0), Handler)
-
-
-def _live(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {name: name == "livemode" or _live(inner) for name, inner in content.items()}
-    return [_live(each) for each in content] if isinstance(content, list) else content
 
 
 @contextmanager
@@ -188,9 +144,9 @@ class ArmedOnce(Held):
         super().__init__()
         self.armed = True
 
-    def allow(self, method: str, path: str) -> None:
+    def allow(self, outgoing: Outgoing) -> None:
         if not self.armed:
-            super().allow(method, path)
+            super().allow(outgoing)
         self.armed = False
 
 

@@ -6,8 +6,12 @@ from PySide6.QtCore import QDate, QDateTime, QTimeZone
 from PySide6.QtWidgets import QDateEdit, QPlainTextEdit, QStackedWidget
 
 from bioql_console.domain.ageing import BUCKETS, AgedBalance
+from bioql_console.domain.live_writes import LivePlan
 from bioql_console.domain.rights import Role
+from bioql_console.services.live_plans import links_plan
+from bioql_console.services.ports import Work
 from bioql_console.ui import formats
+from bioql_console.ui.pages.arming import in_live
 from bioql_console.ui.pages.page import Page, toolbar
 from bioql_console.ui.viewmodels.balances import MOST_LINKS, BalancesViewModel, LinkResult, end_of_utc_day_ms
 from bioql_console.ui.widgets.buttons import CopyButton, button
@@ -131,8 +135,14 @@ class BalancesPage(Page):
             ("Environment", environment),
         ]
         warning = "An open link of the same customer is closed first: one open link per balance."
-        if await PlanDialog(self, "Checkout links", environment, "Make links", plan, warning).ask():
-            await self._balances.make_links(able)
+
+        async def ask() -> bool:
+            return await PlanDialog(self, "Checkout links", environment, "Make links", plan, warning).ask()
+
+        def look(work: Work) -> LivePlan:
+            return links_plan(work, [(row.user_id, None) for row in able])
+
+        await in_live(self, self._workspace, look, self._balances.make_links, able, ask=ask)
 
     def _show_links(self, results: list[LinkResult]) -> None:
         environment = self._workspace.console.environment.word

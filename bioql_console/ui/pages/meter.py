@@ -7,9 +7,11 @@ from PySide6.QtWidgets import QHBoxLayout
 
 from bioql_console.domain.rights import Role
 from bioql_console.domain.usage import DailyShots
+from bioql_console.services.live_plans import meter_plan
 from bioql_console.services.meter_setup import MeterReport
 from bioql_console.ui import formats
-from bioql_console.ui.pages.meter_plan import plan_dialog
+from bioql_console.ui.pages.arming import in_live
+from bioql_console.ui.pages.meter_plan import plan_dialog, plan_rows
 from bioql_console.ui.pages.outbox_view import OutboxView
 from bioql_console.ui.pages.page import Page, toolbar
 from bioql_console.ui.pages.user_panel import bars_of_days
@@ -149,5 +151,9 @@ class MeterPage(Page):
             self._workspace.toasted.emit("Meter and price are as they must be")
             return
         environment = self._workspace.console.environment.word
-        if await plan_dialog(self, report, environment, creates=report.creates_only).ask():
-            await self._meter.repair()
+        plan = meter_plan(report, plan_rows(report, environment))
+
+        async def ask() -> bool:
+            return await plan_dialog(self, report, environment, creates=report.creates_only).ask()
+
+        await in_live(self, self._workspace, lambda _work: plan, self._meter.repair, ask=ask)

@@ -1,12 +1,15 @@
 """Refunds and disputes, on a tab of the Payments page; and the dialogs that start them."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from bioql_console.domain.refunds import UNDECIDED, MoneyBack, MoneyBackKind, Refundable
 from bioql_console.domain.rights import Role
+from bioql_console.services.live_plans import accept_dispute_plan, answer_dispute_plan, refund_plan
 from bioql_console.ui import formats
+from bioql_console.ui.pages.arming import in_live
 from bioql_console.ui.pages.dispute_dialogs import AcceptDialog, EvidenceDialog
 from bioql_console.ui.pages.page import toolbar
 from bioql_console.ui.pages.refund_dialog import RefundDialog
@@ -79,22 +82,28 @@ class MoneyBackView(QWidget):
             return
         dialog = RefundDialog(self, self._workspace.console.environment.word, seen)
         if await dialog.ask():
-            note, forgive = dialog.note.text(), dialog.forgive.isChecked()
-            await self._model.refund(seen, dialog.cents, dialog.chosen, note, forgive=forgive)
+            cents, entered = dialog.cents, (dialog.chosen, dialog.note.text())
+            refund = partial(self._model.refund, forgive=dialog.forgive.isChecked())
+            plan = refund_plan(seen, cents)
+            await in_live(self, self._workspace, lambda _work: plan, refund, seen, cents, *entered)
 
     async def _accept(self) -> None:
         dispute = self._row()
         if dispute is not None:
             dialog = AcceptDialog(self, self._workspace.console.environment.word, dispute)
             if await dialog.ask():
-                await self._model.accept_dispute(dispute.id, dialog.reason.text())
+                plan, reason = accept_dispute_plan(dispute), dialog.reason.text()
+                accept = self._model.accept_dispute
+                await in_live(self, self._workspace, lambda _work: plan, accept, dispute.id, reason)
 
     async def _answer(self) -> None:
         dispute = self._row()
         if dispute is not None:
             dialog = EvidenceDialog(self, self._workspace.console.environment.word, dispute)
             if await dialog.ask():
-                await self._model.answer_dispute(dispute.id, dialog.evidence.toPlainText())
+                plan, evidence = answer_dispute_plan(dispute), dialog.evidence.toPlainText()
+                answer = self._model.answer_dispute
+                await in_live(self, self._workspace, lambda _work: plan, answer, dispute.id, evidence)
 
     async def _tell(self, title: str, seen: Refundable, why: str) -> None:
         rows = [("Payment", seen.payment_intent), ("Held by the bank", formats.dollars(seen.held_cents * 10_000))]

@@ -3,7 +3,9 @@
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
 from bioql_console.domain.rights import Role
+from bioql_console.services.live_plans import give_back_plan
 from bioql_console.services.odd_payments import OddPayment
+from bioql_console.ui.pages.arming import in_live
 from bioql_console.ui.pages.page import toolbar
 from bioql_console.ui.viewmodels.odd_payments import OddPaymentsViewModel, asked
 from bioql_console.ui.widgets.buttons import button
@@ -83,7 +85,8 @@ class OddPaymentsView(QWidget):
             outcome = f"Stripe refunds {odd.paid}; nothing is settled by it"
             dialog = DecideDialog(self, self._workspace.console.environment.word, odd, "Give it back", outcome)
             if await dialog.ask():
-                await self._model.give_back(odd, dialog.reason.text())
+                plan, reason = give_back_plan(odd), dialog.reason.text()
+                await in_live(self, self._workspace, lambda _work: plan, self._model.give_back, odd, reason)
 
     def _shown(self) -> None:
         self.stack.setCurrentWidget(self.table if self._model.rows.table.rows else self.none)

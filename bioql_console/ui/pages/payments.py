@@ -6,8 +6,12 @@ from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
 from bioql_console.domain.checkout import CheckoutLink, CheckoutState
+from bioql_console.domain.live_writes import LivePlan
 from bioql_console.domain.rights import Role
+from bioql_console.services.live_plans import expire_plan, links_plan
+from bioql_console.services.ports import Work
 from bioql_console.ui import formats
+from bioql_console.ui.pages.arming import in_live
 from bioql_console.ui.pages.invoices_view import InvoicesView
 from bioql_console.ui.pages.money_back_view import MoneyBackView
 from bioql_console.ui.pages.odd_payments_view import OddPaymentsView
@@ -185,7 +189,16 @@ class PaymentsPage(Page):
     def _do(self, action: str) -> None:
         link = self._link()
         if link is not None:
-            self._payments.act(self._payments.renew if action == "renew" else self._payments.expire, link)
+            self._payments.act(self._renew if action == "renew" else self._expire, link)
+
+    async def _renew(self, link: CheckoutLink) -> None:
+        def look(work: Work) -> LivePlan:
+            return links_plan(work, [(link.user_id, link.renewal_micros)])
+
+        await in_live(self, self._workspace, look, self._payments.renew, link)
+
+    async def _expire(self, link: CheckoutLink) -> None:
+        await in_live(self, self._workspace, lambda _work: expire_plan(link), self._payments.expire, link)
 
     def _refund(self) -> None:
         link = self._link()

@@ -8,7 +8,9 @@ from PySide6.QtCore import QDate, QDateTime, QSignalBlocker, Qt, Slot
 from PySide6.QtWidgets import QComboBox, QDateEdit, QSplitter, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
 from bioql_console.domain.reconciliation import Difference, Period, Reconciled, utc_day
+from bioql_console.services.reconciliation.live_mending import mend_plan
 from bioql_console.ui import formats
+from bioql_console.ui.pages.arming import in_live
 from bioql_console.ui.pages.page import Page, toolbar
 from bioql_console.ui.pages.reconcile_panel import DifferencePanel, RemarkDialog
 from bioql_console.ui.viewmodels.reconcile import ReconcileViewModel, cash_of, cents, signed_cents
@@ -243,7 +245,12 @@ class ReconcilePage(Page):
     async def _ask_repair(self) -> None:
         rows = [row for row in self._chosen() if row.can_be_repaired]
         note = "It is done once: a second click, here or in another console, changes nothing more."
-        await self._ask(rows, "Repair", note, self._reconcile.mend)
+        await self._ask(rows, "Repair", note, self._mend)
+
+    async def _mend(self, rows: list[Difference], remark: str) -> None:
+        refunds = self._workspace.console.refunds
+        mend = self._reconcile.mend
+        await in_live(self, self._workspace, lambda work: mend_plan(work, refunds, rows), mend, rows, remark)
 
     async def _ask_accept(self) -> None:
         note = "It is not reported again until one of its amounts changes. Nothing is posted."

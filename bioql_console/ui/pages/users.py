@@ -8,9 +8,13 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from bioql_console.domain.checkout import CheckoutLink
+from bioql_console.domain.live_writes import LivePlan
 from bioql_console.domain.rights import Role
 from bioql_console.domain.users import Plan, User, clean_email, clean_name
+from bioql_console.services.live_plans import customer_plan, links_plan, register_plan
+from bioql_console.services.ports import Work
 from bioql_console.ui import formats
+from bioql_console.ui.pages.arming import in_live
 from bioql_console.ui.pages.conflict_dialog import Write, settle
 from bioql_console.ui.pages.page import Page, open_in_browser, toolbar
 from bioql_console.ui.pages.part_link_dialog import PartLinkDialog
@@ -19,7 +23,7 @@ from bioql_console.ui.viewmodels.user_detail import UserDetailViewModel
 from bioql_console.ui.viewmodels.users import UsersViewModel
 from bioql_console.ui.widgets.buttons import Chips, button
 from bioql_console.ui.widgets.cards import EmptyState
-from bioql_console.ui.widgets.dialogs import FormDialog, SecretOnceDialog, required
+from bioql_console.ui.widgets.dialogs import FormDialog, SecretOnceDialog, checked_by, required
 from bioql_console.ui.widgets.fields import Labelled, SearchField, field, parse_dollars
 from bioql_console.ui.widgets.files import ask_which
 from bioql_console.ui.widgets.tables import DataTable
@@ -154,11 +158,13 @@ class UsersPage(Page):
             return
         match action:
             case "checkout":
-                self._users.act(self._users.make_link, user)
+                self._users.act(self._make_link, user)
             case "part":
                 self._users.act(self._ask_for_part, user)
             case "customer":
-                self._users.act(self._users.create_customer, user)
+                plan = customer_plan(user)
+                create = self._users.create_customer
+                self._users.act(in_live, self, self._workspace, lambda _work: plan, create, user)
             case "payments":
                 self._workspace.page_asked.emit("payments", f"user:{user.id}")
             case "adjust":
@@ -189,10 +195,18 @@ class UsersPage(Page):
             "Register user", "Register", "Makes a Stripe customer, the user and an API key, in this order."
         )
         name, email = field("Ada Lovelace"), field("ada@uni.example")
-        dialog.add("Name", name, _checked_by(clean_name))
-        dialog.add("E-mail", email, _checked_by(clean_email))
+        dialog.add("Name", name, checked_by(clean_name))
+        dialog.add("E-mail", email, checked_by(clean_email))
         if await dialog.ask():
-            await self._users.register(name.text(), email.text())
+            entered = clean_name(name.text()), clean_email(email.text())
+            plan = register_plan(*entered)
+            await in_live(self, self._workspace, lambda _work: plan, self._users.register, *entered)
+
+    async def _make_link(self, user: User, asked_micros: int | None = None) -> None:
+        def look(work: Work) -> LivePlan:
+            return links_plan(work, [(user.id, asked_micros)])
+
+        await in_live(self, self._workspace, look, self._users.make_link, user, asked_micros)
 
     async def _ask_and_import(self) -> None:
         path = await ask_which(self, "Import an existing BioQL database", ("BioQL databases (*.db)", "All files (*)"))
@@ -219,7 +233,7 @@ class UsersPage(Page):
     async def _ask_for_part(self, user: User) -> None:
         dialog = PartLinkDialog(self, self._workspace.console.environment.word, user)
         if await dialog.ask():
-            await self._users.make_link(user, dialog.micros)
+            await self._make_link(user, dialog.micros)
 
     async def _adjust(self, user: User) -> None:
         owed = formats.dollars(user.balance.owed_micros)
@@ -273,19 +287,6 @@ def _amount_problem(text: str) -> str:
     if micros is None:
         return "Enter an amount in dollars and cents, e.g. 12.50 or -12.50."
     return "" if micros else "Enter an amount other than zero."
-
-
-def _checked_by(clean: Any) -> Any:
-    """A form's check out of a function that raises ValueError."""
-
-    def check(text: str) -> str:
-        try:
-            clean(text)
-        except ValueError as error:
-            return f"{str(error).capitalize()}."
-        return ""
-
-    return check
 
 
 def _framed(panel: QWidget) -> QWidget:

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from PySide6.QtCore import Signal
 
+from bioql_console.domain.live_writes import Standing
 from bioql_console.domain.meter_errors import METER_ERRORS, UNCLEAR, ErrorReport, explained
 from bioql_console.domain.outbox import Message, MessageKind, MessageState, OutboxSum
 from bioql_console.domain.paging import OutboxQuery
@@ -159,6 +160,9 @@ class OutboxViewModel(ViewModel):
         await self.send_now()
 
     async def send_now(self) -> None:
+        live = self.console.live
+        if not any(live.permits(kind) for kind in (Standing.USAGE, Standing.MONEY)):
+            live.require(Standing.USAGE)
         sent = await self.console.workers.stripe.run(self.console.outbox.send_due)
         self.workspace.toasted.emit(f"{formats.plural(sent, 'message', 'messages')} taken by Stripe")
         self.refresh()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
 from shiboken6 import isValid
@@ -64,6 +64,10 @@ class Asked(QDialog):
         if not self.problem():
             self.accept()
 
+    def fit(self) -> None:
+        """Make room for what was shown just now."""
+        QTimer.singleShot(0, self, self.adjustSize)
+
     async def ask(self) -> bool:
         """Whether it was accepted."""
         import asyncio  # not needed for the first frame
@@ -100,9 +104,9 @@ class PlanDialog(Asked):
         look: str = "primary",
     ) -> None:
         super().__init__(parent, title, environment, accept, look=look)
-        values = KeyValues()
-        values.show_rows(rows)
-        self.body.addWidget(values)
+        self.values = KeyValues()
+        self.values.show_rows(rows)
+        self.body.addWidget(self.values)
         if warning:
             self.body.addWidget(PlainLabel(warning, "muted").wrapped())
 
@@ -166,3 +170,16 @@ class BugDialog(Asked):
 def required(what: str) -> Callable[[str], str]:
     """A check that something was entered."""
     return lambda text: "" if text.strip() else f"Enter {what}."
+
+
+def checked_by(clean: Callable[[str], object]) -> Callable[[str], str]:
+    """A form's check out of a function that raises ValueError."""
+
+    def check(text: str) -> str:
+        try:
+            clean(text)
+        except ValueError as error:
+            return f"{str(error).capitalize()}."
+        return ""
+
+    return check
