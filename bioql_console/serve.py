@@ -86,8 +86,6 @@ def run(options: ServeOptions) -> int:
         core.database.rights.require(Role.OPERATOR, "The server can't run: it writes, and you may only read.")
         core.start()
         _arm(core, options)
-        core.start()
-        _arm(core, options)
         if environment is not Environment.SANDBOX and not options.secrets_from_environment:
             upkeep = SecretUpkeep(kept, environment, core.database, core.changes, core.stripe.forget)
             upkeep.start()

@@ -75,6 +75,8 @@ class WebhookEndpoint:
         now_ms = self._now_ms()
         secrets = self._secrets()
         verdict = self._verify(body, signature, secrets, now_ms)
+        if verdict.clock_off_s is not None:
+            self._status.refused_for_its_time(verdict.clock_off_s)
         if not verdict.ok:
             raise Refused(400, verdict.words)
         if verdict.secret_index is not None and len(secrets) > 1:

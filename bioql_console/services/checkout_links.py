@@ -12,7 +12,7 @@ from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.live_writes import Standing
 from bioql_console.domain.money import MICROS_PER_CENT, cents_half_up, plain_dollars
 from bioql_console.services.changes import Change, Changes
-from bioql_console.services.live_lock import acting_for
+from bioql_console.services.live_lock import unless_locked
 from bioql_console.services.ports import Store
 from bioql_console.services.stripe_access import StripeAccess
 from bioql_console.services.stripe_types import CheckoutRequest, CheckoutSession
@@ -260,20 +260,10 @@ class CheckoutLinks:
                 self._set_state(link.reference, CheckoutState.EXPIRED)
             self._changes.publish(Change("checkouts", link.user_id))
         elif session.status == "open":
-            return self._close_found(replace(link, session_id=session.id))
+            # By itself: in Live only while settlement is armed. Until then it is found again.
+            return unless_locked(Standing.MONEY, lambda: self._close(replace(link, session_id=session.id)))
         else:
             self._set_state(link.reference, link.state, session.id)
-        return True
-
-    def _close_found(self, link: CheckoutLink) -> bool:
-        """The console closes it by itself, so in Live only while settlement is armed; until then it is found again."""
-        try:
-            with acting_for(Standing.MONEY):
-                self._close(link)
-        except OperatorError as error:
-            if error.code != "live.locked":
-                raise
-            return False
         return True
 
     def _status(self, link: CheckoutLink) -> str:

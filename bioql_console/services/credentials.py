@@ -225,7 +225,14 @@ class Credentials:
                 return self._cache[environment, name]
         if self.status().state in EMPTY:
             return None
-        value = self._keychain.get(environment, name)
+        try:
+            value = self._keychain.get(environment, name)
+        except OperatorError as error:
+            # It was too slow to say so when it was first asked.
+            if (status := status_after(error)).state not in EMPTY:
+                raise
+            self._status = _for_this_run(status)
+            return None
         if value is not None:
             remember_secret(RetiringSecret.read(value).value)
         with self._lock:

@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 
 MB = 1_000_000
 LEAST_FREE_MB = 100
-
-
 GO_ON = "Open the window and press Check again: then posting goes on."
+CLOCK_OFF_MS = 30_000
+# As `services.signature` has it, which imports Stripe's SDK.
+TOLERANCE_S = 300
+CLOCK_CURE = "Set the clock, e.g. `timedatectl set-ntp true`. What was refused is fetched on the Webhooks page."
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Doctor:
             self.credentials,
             self.webhook_secret,
             self.stripe,
+            self.clock,
             self.meter,
             self.price,
             self.server,
@@ -167,6 +170,23 @@ class Doctor:
 
         return _asked("stripe", look)
 
+    def clock(self) -> CheckResult:
+        """Compared with the date of Stripe's answers: events are signed with Stripe's time."""
+        stripe = self._at.stripe
+        if stripe is None:
+            return CheckResult("clock", None, "The clock can't be compared: the sandbox is not running.")
+        try:
+            gateway = stripe.gateway()
+            gateway.account()
+        except OperatorError as error:
+            return CheckResult("clock", None, "The clock can't be compared with Stripe's.", error.fix)
+        off_ms = gateway.activity.clock_off_ms
+        if off_ms is None:
+            return CheckResult("clock", None, "Stripe's answers bear no date to compare the clock with.")
+        if abs(off_ms) < CLOCK_OFF_MS:
+            return CheckResult("clock", True, "This computer's clock agrees with Stripe's.")
+        return CheckResult("clock", False, clock_words(off_ms // 1000), CLOCK_CURE)
+
     def meter(self) -> CheckResult:
         return self._meter_line("meter", lambda report: report.meter_checks)
 
@@ -209,6 +229,12 @@ class Doctor:
     def server_webhooks(self) -> CheckResult:
         report = self._at.health(self._at.server_url())
         return _flag("server_webhooks", report.webhooks_enabled, "Webhook handling", report.words, report.cure)
+
+
+def clock_words(off_s: int) -> str:
+    """How far this computer's clock is off, and what follows."""
+    how = f"{abs(off_s):,} s {'ahead of' if off_s > 0 else 'behind'} Stripe's"
+    return f"This computer's clock is {how}: events that are off by more than {TOLERANCE_S} s are refused."
 
 
 def _asked(name: str, look: Callable[[], str]) -> CheckResult:

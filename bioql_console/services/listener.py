@@ -36,6 +36,7 @@ class ListenerStatus:
         self._last_heartbeat_ms: int | None = None
         self._accepted = 0
         self._signed_ms: dict[str, int] = {}
+        self._clock_off_s: int | None = None
         self._rejections: deque[Rejection] = deque(maxlen=MOST_REJECTIONS)
 
     @property
@@ -68,6 +69,15 @@ class ListenerStatus:
     def signed_with(self, secret_fingerprint: str, at_ms: int) -> None:
         self._signed_ms[secret_fingerprint] = at_ms
 
+    @property
+    def clock_off_s(self) -> int | None:
+        """How far this computer's clock is ahead of Stripe's, by the last event; None when that was in time."""
+        return self._clock_off_s
+
+    def refused_for_its_time(self, clock_off_s: int) -> None:
+        """An event was signed rightly and refused for its time alone."""
+        self._clock_off_s = clock_off_s
+
     def rejections(self) -> list[Rejection]:
         """Newest first."""
         with self._lock:
@@ -84,6 +94,7 @@ class ListenerStatus:
     def heard_event(self, at_ms: int) -> None:
         self._last_event_ms = at_ms
         self._accepted += 1
+        self._clock_off_s = None
 
     def heard_heartbeat(self, at_ms: int) -> None:
         self._last_heartbeat_ms = at_ms

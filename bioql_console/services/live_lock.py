@@ -29,6 +29,18 @@ def acting_for(what: "Permit | Standing") -> Iterator[None]:
         _acting.reset(before)
 
 
+def unless_locked(kind: Standing, work: Callable[[], object]) -> bool:
+    """Do what runs by itself; False when LIVE is locked for its kind. Raises what `work` raises otherwise."""
+    try:
+        with acting_for(kind):
+            work()
+    except OperatorError as error:
+        if error.code != "live.locked":
+            raise
+        return False
+    return True
+
+
 class Permit:
     """One armed action. It is used once, by the code that acts for it, until its time is over.
 

@@ -16,12 +16,14 @@ class SignatureVerdict:
         words: Why, for the inspector and the log; holds neither secret nor signature.
         secret_index: Which of the secrets fitted: 0 the current one, 1 the previous one.
         age_s: Seconds between signing and now; None when the header tells no time.
+        clock_off_s: How far this computer's clock is ahead, when all but the time is right; negative when behind.
     """
 
     ok: bool
     words: str
     secret_index: int | None = None
     age_s: int | None = None
+    clock_off_s: int | None = None
 
 
 def verify(payload: bytes, header: str, secrets: Sequence[str], now_ms: int) -> SignatureVerdict:
@@ -37,21 +39,28 @@ def verify(payload: bytes, header: str, secrets: Sequence[str], now_ms: int) -> 
     if signed_s is None or not header.isascii():
         return SignatureVerdict(False, "The Stripe-Signature header can't be read.")
     age_s = now_ms // 1000 - signed_s
-    if age_s < -TOLERANCE_S:
-        return SignatureVerdict(False, f"It is dated {-age_s} s in the future: a clock is wrong.", age_s=age_s)
-    if age_s > TOLERANCE_S:
-        return SignatureVerdict(False, f"It was signed {age_s} s ago: too old, or a clock is wrong.", age_s=age_s)
     try:
         text = payload.decode("utf-8")
     except UnicodeDecodeError:
         return SignatureVerdict(False, "The body is no UTF-8 text.", age_s=age_s)
-    for index, secret in enumerate(secrets):
-        if _fits(text, header, secret):
-            which = "the current secret" if index == 0 else "the previous secret"
-            return SignatureVerdict(True, f"Signed with {which}, {age_s} s old.", index, age_s)
-    return SignatureVerdict(
-        False, "No known secret fits: it was signed with another one, or the body was changed.", age_s=age_s
-    )
+    index = next((index for index, secret in enumerate(secrets) if _fits(text, header, secret)), None)
+    if abs(age_s) > TOLERANCE_S:
+        return _out_of_time(age_s, rightly_signed=index is not None)
+    if index is None:
+        words = "No known secret fits: it was signed with another one, or the body was changed."
+        return SignatureVerdict(False, words, age_s=age_s)
+    which = "the current secret" if index == 0 else "the previous secret"
+    return SignatureVerdict(True, f"Signed with {which}, {age_s} s old.", index, age_s)
+
+
+def _out_of_time(age_s: int, *, rightly_signed: bool) -> SignatureVerdict:
+    """The tolerance stays as it is; what is signed rightly tells how far the clocks are apart."""
+    words = f"It is dated {-age_s} s in the future" if age_s < 0 else f"It was signed {age_s} s ago: too old"
+    if not rightly_signed:
+        return SignatureVerdict(False, f"{words}, or a clock is wrong.", age_s=age_s)
+    how = f"{-age_s} s slow" if age_s < 0 else f"{age_s} s fast, unless it was held back on its way"
+    why = f"{words}. It is signed rightly, so this computer's clock is {how}."
+    return SignatureVerdict(False, why, age_s=age_s, clock_off_s=age_s)
 
 
 def _fits(text: str, header: str, secret: str) -> bool:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 
 from bioql_console.domain.environment import Environment
@@ -86,10 +87,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class StripeActivity:
-    """What the last good answer told, for the status bar; None before the first."""
+    """What the last good answer told, for the status bar; None before the first.
+
+    Args:
+        clock_off_ms: How far this computer's clock is ahead of the answer's date, to the second; None when it has none.
+    """
 
     last_ok_ms: int | None = None
     latency_ms: int | None = None
+    clock_off_ms: int | None = None
 
 
 class StripeTraffic:
@@ -142,8 +148,18 @@ class StripeTraffic:
         answer = once()
         if answer[1] < 300:
             # One assignment, so that a reader never sees the time of one answer with the latency of another.
-            self.activity = StripeActivity(self._now_ms(), (time.monotonic_ns() - started_ns) // 1_000_000)
+            now_ms, took_ms = self._now_ms(), (time.monotonic_ns() - started_ns) // 1_000_000
+            self.activity = StripeActivity(now_ms, took_ms, clock_off_ms(answer[2], now_ms - took_ms // 2))
         return answer
+
+
+def clock_off_ms(headers: Mapping[str, str], at_ms: int) -> int | None:
+    """How far `at_ms` is ahead of the answer's date."""
+    said = {name.lower(): value for name, value in headers.items()}.get("date", "")
+    try:
+        return at_ms - int(parsedate_to_datetime(said).timestamp()) * 1000
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def rate_limit_pause_ms(headers: Mapping[str, str], tries: int) -> int:

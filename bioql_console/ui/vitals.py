@@ -11,6 +11,7 @@ from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError, Trouble
 from bioql_console.domain.rights import MEANING, Rights, Role
 from bioql_console.domain.safety import Breach
+from bioql_console.services.doctor import CLOCK_CURE, CLOCK_OFF_MS, clock_words
 from bioql_console.services.server_health import HealthReport
 from bioql_console.services.stripe_cli import CliState
 from bioql_console.ui import formats
@@ -192,6 +193,11 @@ class Vitals(QObject):
         took = self._workspace.now_ms() - started
         self.account_known.emit(account.name, account.id)
         reason = f"{account.name} · {account.id} answered in {took} ms."
+        off_ms = self._console.stripe.gateway().activity.clock_off_ms
+        if off_ms is not None and abs(off_ms) >= CLOCK_OFF_MS:
+            words = clock_words(off_ms // 1000)
+            self._set("stripe", Vital("bad", "Clock wrong", words, CLOCK_CURE, "webhooks"))
+            return
         self._set("stripe", Vital("ok", f"Stripe {word}", reason, "", "settings"))
 
     async def _look_at_database(self) -> None:
@@ -241,6 +247,10 @@ class Vitals(QObject):
             cure = "Switch the listener on, on the Webhooks page."
             words = "The listener is off: payments are not noticed."
             self._set("webhooks", Vital("warn", "Webhooks off", words, cure, "webhooks"))
+            return
+        if listener.clock_off_s is not None:
+            words = "Webhooks refused: clock wrong"
+            self._set("webhooks", Vital("bad", words, clock_words(listener.clock_off_s), CLOCK_CURE, "webhooks"))
             return
         heard = listener.last_heard_ms
         if heard is None:
