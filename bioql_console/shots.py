@@ -289,13 +289,6 @@ class Album:
         popover.hide()
 
     async def _environments(self) -> None:
-        """How the bar looks in Test and in Live; nothing is opened there."""
-        from bioql_console.domain.environment import Environment
-        from bioql_console.shots_live import take_arming
+        from bioql_console.shots_live import take_environments
 
-        shown = self.window.environment
-        for environment in (Environment.TEST, Environment.LIVE):
-            self.window.show_environment(environment)
-            await self._picture(f"bar-{environment.value}")
-        await take_arming(self)
-        self.window.show_environment(shown)
+        await take_environments(self)

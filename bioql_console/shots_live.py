@@ -1,6 +1,18 @@
-"""The picture of a write that is about to be armed in Live. Nothing is sent."""
+"""The pictures of Test and Live, and of a write that is about to be armed. Nothing is opened or sent there."""
 
 from typing import Any
+
+
+async def take_environments(album: Any) -> None:
+    """How the bar looks in Test and in Live."""
+    from bioql_console.domain.environment import Environment
+
+    shown = album.window.environment
+    for environment in (Environment.TEST, Environment.LIVE):
+        album.window.show_environment(environment)
+        await album._picture(f"bar-{environment.value}")
+    await take_arming(album)
+    album.window.show_environment(shown)
 
 
 async def take_arming(album: Any) -> None:
