@@ -12,6 +12,7 @@ import typer
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.live_writes import Standing
+from bioql_console.domain.plain_text import shown
 
 app = typer.Typer(
     add_completion=False,
@@ -117,9 +118,9 @@ def doctor(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     else:
         marks = {True: "ok     ", False: "FIX    ", None: "unknown"}
         for check in checks:
-            typer.echo(f"{marks[check.ok]}  {check.what}")
+            typer.echo(f"{marks[check.ok]}  {shown(check.what)}")
             if check.ok is not True and check.cure:
-                typer.echo(f"         → {check.cure}")
+                typer.echo(f"         → {shown(check.cure)}")
     raise typer.Exit(0 if ok else 1)
 
 
@@ -139,7 +140,7 @@ def verify(data_dir: DataDir = None, database: DatabaseUrl = None, as_json: AsJs
     else:
         typer.echo(f"{found.users:,} users, {found.entries:,} entries, {plain_dollars(found.owed_micros)} owed")
         for difference in found.differences:
-            typer.echo(f"DIFFERENCE  {difference.what}\n            → {difference.cure}")
+            typer.echo(shown(f"DIFFERENCE  {difference.what}\n            → {difference.cure}"))
         typer.echo("The books balance." if found.ok else f"{len(found.differences)} differences.")
     raise typer.Exit(0 if found.ok else 1)
 
@@ -199,7 +200,7 @@ def run_command() -> int:
     try:
         app(prog_name="bioql-console")
     except OperatorError as error:
-        typer.echo(f"{error.what}\n→ {error.fix}  [{error.code}]", err=True)
+        typer.echo(shown(f"{error.what}\n→ {error.fix}  [{error.code}]"), err=True)
         return 1
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1

@@ -15,6 +15,7 @@ from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.imports import ImportReport
 from bioql_console.domain.money import plain_dollars
+from bioql_console.domain.plain_text import shown
 from bioql_console.services.changes import Changes
 from bioql_console.services.hardening import harden
 from bioql_console.services.instance_lock import InstanceLock
@@ -74,7 +75,7 @@ def answer(options: ImportOptions, *, as_json: bool) -> int:
 
 
 def _print(words: str) -> None:
-    sys.stdout.write(words + "\n")
+    sys.stdout.write(shown(words, len(words)) + "\n")
 
 
 def _ledger(options: ImportOptions, stack: ExitStack) -> tuple[Database, Path]:

@@ -10,6 +10,7 @@ from bioql_console.core import database_url, now_ms
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.money import MICROS_PER_CENT, plain_dollars
+from bioql_console.domain.plain_text import shown
 from bioql_console.domain.reconciliation import END_OF_TIME_MS, Difference, Period, Reconciled, utc_day
 from bioql_console.importing import ProgressLine
 from bioql_console.inspection import running_server, stripe_of
@@ -76,7 +77,7 @@ def answer(options: ReconcileOptions, *, as_json: bool) -> int:
     if as_json:
         sys.stdout.write(json.dumps(as_json_object(found), ensure_ascii=False) + "\n")
     else:
-        sys.stdout.write("\n".join(as_text(found)) + "\n")
+        sys.stdout.write("\n".join(shown(line) for line in as_text(found)) + "\n")
     return 0 if found.ok else 1
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from bioql_console.domain.errors import OperatorError
 
-# A cell that begins with one of these is run by spreadsheets.
-DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")
+# A cell that begins with one of these is run by spreadsheets; the last four are the full-width forms of the first.
+DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[str | int]]) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bioql_console.domain.money import MICROS_PER_CENT, plain_dollars
+from bioql_console.domain.users import storable
 from bioql_console.domain.webhooks import EventState, Outcome, ReceivedEvent
 from bioql_console.services.ports import Work
 
@@ -19,11 +20,11 @@ def applied(words: str, object_id: str, user_id: int, micros: int | None = None)
 
 
 def text_of(found: dict[str, Any], name: str) -> str:
-    """A text field; an expanded object counts as its id."""
+    """A text field; an expanded object counts as its id, and what no database takes as missing."""
     value = found.get(name)
     if isinstance(value, dict):
         value = value.get("id")
-    return value if isinstance(value, str) else ""
+    return value if isinstance(value, str) and storable(value) else ""
 
 
 def part_of(found: dict[str, Any], name: str) -> dict[str, Any]:

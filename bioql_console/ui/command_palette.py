@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from bioql_console.domain.paging import UserQuery
+from bioql_console.domain.plain_text import in_line, isolated
 from bioql_console.domain.users import User
 from bioql_console.ui import formats
 from bioql_console.ui.tasks import LatestTask
@@ -129,12 +130,13 @@ class CommandPalette(QFrame):
 
         for user in await workspace.console.workers.database.run(find):
             owed = formats.dollars(user.balance.owed_micros)
-            title = f"{user.name} · {user.email} · owes {owed}"
+            title = f"{isolated(user.name)} · {isolated(user.email)} · owes {owed}"
             self._add(title, partial(workspace.page_asked.emit, "users", user.id))
         if self.list.currentRow() < 0:
             self.list.setCurrentRow(0)
 
     def _add(self, title: str, run: Callable[[], object], lacking: str = "") -> None:
+        title = in_line(title)
         item = QListWidgetItem(f"{title}    {lacking.partition('; ')[0]}" if lacking else title)
         if lacking:
             item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEnabled)

@@ -6,9 +6,10 @@ from PySide6.QtCore import QSize, Signal
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton
 
+from bioql_console.domain.plain_text import in_line
 from bioql_console.ui.theme import color
 from bioql_console.ui.vital import UNKNOWN, Vital
-from bioql_console.ui.widgets.labels import PlainLabel
+from bioql_console.ui.widgets.labels import PlainLabel, tip
 from bioql_console.ui.widgets.overlays import Popover
 
 if TYPE_CHECKING:
@@ -49,9 +50,9 @@ class StatusBar(QFrame):
     def show_sign(self, name: str, vital: Vital) -> None:
         self._vitals[name] = vital
         sign = self.signs[name]
-        sign.setText(vital.words)
+        sign.setText(in_line(vital.words).replace("&", "&&"))
         sign.setIcon(_dot(color(vital.state)))
-        sign.setToolTip("\n".join(part for part in (vital.reason, vital.cure) if part))
+        sign.setToolTip(tip("\n".join(part for part in (vital.reason, vital.cure) if part)))
 
     def restyle_dots(self) -> None:
         """Draw the dots in the colours of another theme."""

@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError, Trouble
+from bioql_console.domain.plain_text import isolated
 from bioql_console.domain.rights import MEANING, Rights, Role
 from bioql_console.domain.safety import Breach
 from bioql_console.services.doctor import CLOCK_CURE, CLOCK_OFF_MS, clock_words
@@ -192,7 +193,7 @@ class Vitals(QObject):
         account = await self._console.workers.probe.run(lambda: self._console.stripe.gateway().account())
         took = self._workspace.now_ms() - started
         self.account_known.emit(account.name, account.id)
-        reason = f"{account.name} · {account.id} answered in {took} ms."
+        reason = f"{isolated(account.name)} · {account.id} answered in {took} ms."
         off_ms = self._console.stripe.gateway().activity.clock_off_ms
         if off_ms is not None and abs(off_ms) >= CLOCK_OFF_MS:
             words = clock_words(off_ms // 1000)

@@ -8,6 +8,8 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
 
 from bioql_console.domain.paging import Cursor, Page
+from bioql_console.domain.plain_text import in_line
+from bioql_console.ui.widgets.labels import tip
 
 Index = QModelIndex | QPersistentModelIndex
 NOWHERE = QModelIndex()
@@ -96,7 +98,7 @@ class RowTable(QAbstractTableModel):
             return None
         row, column = self._rows[index.row()], self.columns[index.column()]
         if role == Qt.ItemDataRole.DisplayRole:
-            return column.text(row)
+            return in_line(column.text(row))
         if role == Qt.ItemDataRole.TextAlignmentRole:
             side = Qt.AlignmentFlag.AlignRight if column.look is Look.NUMBER else Qt.AlignmentFlag.AlignLeft
             return int(side | Qt.AlignmentFlag.AlignVCenter)
@@ -104,7 +106,7 @@ class RowTable(QAbstractTableModel):
             return column.tone(row) if column.tone else None
         if role == Qt.ItemDataRole.ToolTipRole:
             said = column.text(row)
-            return said if len(said) > LONG_TEXT else None
+            return tip(said) if len(said) > LONG_TEXT else None
         if role == Role.PLAIN:
             return (column.plain or column.text)(row)
         return row if role == Role.ROW else None

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QDateEdit, QPlainTextEdit, QStackedWidget
 
 from bioql_console.domain.ageing import BUCKETS, AgedBalance
 from bioql_console.domain.live_writes import LivePlan
+from bioql_console.domain.plain_text import in_line
 from bioql_console.domain.rights import Role
 from bioql_console.services.live_plans import links_plan
 from bioql_console.services.ports import Work
@@ -148,7 +149,7 @@ class BalancesPage(Page):
         environment = self._workspace.console.environment.word
         made = [result for result in results if result.url]
         dialog = Asked(self, f"{len(made)} of {len(results)} links made", environment, "Done", cancel="")
-        text = "\n".join(f"{result.name}\t{result.url or result.problem}" for result in results)
+        text = "\n".join(f"{in_line(result.name)}\t{result.url or result.problem}" for result in results)
         shown = QPlainTextEdit(text)
         shown.setReadOnly(True)
         shown.setAccessibleName("Links")

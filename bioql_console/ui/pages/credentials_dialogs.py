@@ -3,6 +3,7 @@
 from PySide6.QtWidgets import QComboBox, QWidget
 
 from bioql_console.domain.environment import Environment
+from bioql_console.domain.plain_text import isolated
 from bioql_console.services.credentials import SecretSummary
 from bioql_console.services.stripe_keys import ProvenKey
 from bioql_console.ui.widgets.dialogs import PlanDialog
@@ -34,7 +35,7 @@ def replace_key_dialog(parent: QWidget, new: ProvenKey) -> ReplaceDialog:
     if new.account is None:
         rows.append(("Proof", "none: Stripe could not be asked"))
     else:
-        rows.append(("Account", f"{new.account.name} · {new.account.id}"))
+        rows.append(("Account", f"{isolated(new.account.name)} · {new.account.id}"))
         can = "all that the old one can"
         if new.loses:
             can = "not any more: " + ", ".join(str(permission) for permission in new.loses)
@@ -62,7 +63,7 @@ def unproven_dialog(parent: QWidget, environment: Environment, why: str) -> Plan
 
 
 def account_dialog(parent: QWidget, new: ProvenKey, why: str) -> PlanDialog:
-    account = f"{new.account.name} · {new.account.id}" if new.account else ""
+    account = f"{isolated(new.account.name)} · {new.account.id}" if new.account else ""
     rows = [("New account", account), ("Why it is asked", why)]
     note = "The ledger holds nothing of the old account yet, so it can be changed."
     return PlanDialog(parent, "Change the Stripe account", new.environment.word, "Change account", rows, note)

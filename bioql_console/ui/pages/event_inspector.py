@@ -6,6 +6,7 @@ from typing import Any
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QPlainTextEdit, QStackedWidget, QTabWidget, QTreeWidget, QTreeWidgetItem
 
+from bioql_console.domain.plain_text import in_line, in_short_lines
 from bioql_console.domain.rights import Role
 from bioql_console.domain.webhooks import EventState
 from bioql_console.ui import formats
@@ -82,7 +83,7 @@ class EventInspector(QStackedWidget):
         self.reason.setVisible(bool(event.reason))
         self.replay.setVisible(event.state is EventState.QUARANTINED)
         self.user.setVisible(event.user_id is not None)
-        self.raw.setPlainText(json.dumps(detail.content, indent=2, ensure_ascii=False))
+        self.raw.setPlainText(in_short_lines(json.dumps(detail.content, indent=2, ensure_ascii=False)))
         self.tree.clear()
         self._nodes = 0
         self._grow(self.tree.invisibleRootItem(), detail.content)
@@ -97,7 +98,7 @@ class EventInspector(QStackedWidget):
                 return  # an event of a megabyte is read in the Raw tab
             nested = isinstance(value, (dict, list))
             words = "" if nested and value else json.dumps(value, ensure_ascii=False).strip('"')
-            item = QTreeWidgetItem(parent, [str(name), words])
+            item = QTreeWidgetItem(parent, [in_line(str(name)), in_line(words)])
             item.setFont(1, mono_font())
             if nested:
                 self._grow(item, value)

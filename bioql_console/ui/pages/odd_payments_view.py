@@ -2,6 +2,7 @@
 
 from PySide6.QtWidgets import QStackedWidget, QVBoxLayout, QWidget
 
+from bioql_console.domain.plain_text import isolated
 from bioql_console.domain.rights import Role
 from bioql_console.services.live_plans import give_back_plan
 from bioql_console.services.odd_payments import OddPayment
@@ -74,7 +75,7 @@ class OddPaymentsView(QWidget):
     async def _count(self) -> None:
         odd = self._row()
         if odd is not None and odd.user is not None:
-            outcome = f"{odd.paid} count as paid by {odd.user.name}"
+            outcome = f"{odd.paid} count as paid by {isolated(odd.user.name)}"
             dialog = DecideDialog(self, self._workspace.console.environment.word, odd, "Count it", outcome)
             if await dialog.ask():
                 await self._model.count(odd, dialog.reason.text())

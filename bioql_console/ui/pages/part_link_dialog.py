@@ -4,6 +4,7 @@ from PySide6.QtWidgets import QWidget
 
 from bioql_console.domain.checkout import AmountRefused, chargeable_cents
 from bioql_console.domain.money import LARGEST_CHARGE_CENTS, MICROS_PER_CENT, cents_half_up
+from bioql_console.domain.plain_text import isolated
 from bioql_console.domain.users import User
 from bioql_console.ui import formats
 from bioql_console.ui.widgets.cards import KeyValues
@@ -17,7 +18,7 @@ class PartLinkDialog(FormDialog):
 
     def __init__(self, parent: QWidget, environment: str, user: User) -> None:
         note = "An earlier open link is closed: a balance has one at most."
-        super().__init__(parent, f"Link for a part · {user.name}", environment, "Make link", note)
+        super().__init__(parent, f"Link for a part · {isolated(user.name)}", environment, "Make link", note)
         self._balance = user.balance
         facts = KeyValues()
         facts.show_rows(

@@ -3,6 +3,7 @@
 from PySide6.QtWidgets import QComboBox, QWidget
 
 from bioql_console.domain.money import MICROS_PER_CENT
+from bioql_console.domain.plain_text import isolated
 from bioql_console.domain.refunds import Refundable, RefundReason
 from bioql_console.ui import formats
 from bioql_console.ui.widgets.buttons import Toggle
@@ -26,7 +27,7 @@ class RefundDialog(FormDialog):
             "Stripe gives the money back to the card or bank it came from. A refund can't be taken back. Stripe keeps "
             "its fee for the payment; fees are not part of these books."
         )
-        super().__init__(parent, f"Refund {seen.user.name}", environment, "Refund", note)
+        super().__init__(parent, f"Refund {isolated(seen.user.name)}", environment, "Refund", note)
         self._seen = seen
         facts = KeyValues()
         facts.show_rows(

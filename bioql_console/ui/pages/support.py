@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QPlainTextEdit, QSplitter, QStackedWidget, QWidget
 
+from bioql_console.domain.plain_text import in_short_lines
 from bioql_console.domain.rights import Role
 from bioql_console.domain.tickets import Ticket, TicketState
 from bioql_console.ui import formats
@@ -67,8 +68,9 @@ class TicketPanel(QStackedWidget):
             rows.append(("Resolved", f"{formats.moment(ticket.resolved_ms)}{by}"))
             rows.append(("What was done", ticket.resolution or "not said"))
         self.facts.show_rows(rows)
-        if self.message.toPlainText() != ticket.message:
-            self.message.setPlainText(ticket.message)
+        message = in_short_lines(ticket.message)
+        if self.message.toPlainText() != message:
+            self.message.setPlainText(message)
         is_open = ticket.state is TicketState.OPEN
         self.resolve.setVisible(is_open)
         self.reopen.setVisible(not is_open)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QComboBox, QSplitter, QStackedWidget, QVBoxLayout,
 
 from bioql_console.domain.checkout import CheckoutLink
 from bioql_console.domain.live_writes import LivePlan
+from bioql_console.domain.plain_text import isolated
 from bioql_console.domain.rights import Role
 from bioql_console.domain.users import Plan, User, clean_email, clean_name
 from bioql_console.services.live_plans import customer_plan, links_plan, register_plan
@@ -182,7 +183,8 @@ class UsersPage(Page):
         self._workspace.toasted.emit(f"Checkout link for {formats.dollars(link.amount_cents * 10_000)} {words}")
 
     def _show_key(self, user: User, key: str) -> None:
-        dialog = SecretOnceDialog(self, f"API key of {user.name}", self._workspace.console.environment.word, key)
+        environment = self._workspace.console.environment.word
+        dialog = SecretOnceDialog(self, f"API key of {isolated(user.name)}", environment, key)
         dialog.finished.connect(lambda _result: dialog.deleteLater())
         dialog.open()
 
@@ -238,7 +240,7 @@ class UsersPage(Page):
     async def _adjust(self, user: User) -> None:
         owed = formats.dollars(user.balance.owed_micros)
         note = f"Owed now: {owed}. An entry can't be deleted; it is reversed by another."
-        dialog = self._form(f"Adjust the balance of {user.name}", "Post adjustment", note)
+        dialog = self._form(f"Adjust the balance of {isolated(user.name)}", "Post adjustment", note)
         amount, reason = field("-25.00"), field("Goodwill for the outage on 12 Nov")
         dialog.add("Amount", amount, _amount_problem, "Positive: owes more. Negative: owes less.")
         dialog.add("Reason, for whoever reads the ledger", reason, required("a reason"))
@@ -247,15 +249,16 @@ class UsersPage(Page):
 
     async def _reissue(self, user: User) -> None:
         note = f"The key {user.key_hint} stops working at once."
-        dialog = self._form(f"New API key for {user.name}", "Reissue key", note)
+        dialog = self._form(f"New API key for {isolated(user.name)}", "Reissue key", note)
         reason = field("Lost laptop")
         dialog.add("Reason", reason, required("a reason"))
         if await dialog.ask():
             await self._settle(user, partial(self._users.reissue_key, user, reason.text()))
 
     async def _change_plan(self, user: User) -> None:
-        note = f"{user.name} is on the {user.plan.value} plan. Another counts for the next run that is asked for."
-        dialog = self._form(f"Plan of {user.name}", "Change plan", note)
+        name = isolated(user.name)
+        note = f"{name} is on the {user.plan.value} plan. Another counts for the next run that is asked for."
+        dialog = self._form(f"Plan of {name}", "Change plan", note)
         plan, reason = QComboBox(), field("Upgraded by contract")
         for each in Plan:
             plan.addItem(each.value, each)
@@ -269,7 +272,7 @@ class UsersPage(Page):
     async def _disable(self, user: User) -> None:
         verb = "Enable" if user.disabled else "Disable"
         note = "The key works again." if user.disabled else "The key stops working at once. What is owed stays owed."
-        dialog = self._form(f"{verb} {user.name}", verb, note)
+        dialog = self._form(f"{verb} {isolated(user.name)}", verb, note)
         reason = field("Asked by e-mail")
         dialog.add("Reason", reason, required("a reason"))
         if await dialog.ask():

@@ -8,6 +8,7 @@ from PySide6.QtCore import Signal
 
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
+from bioql_console.domain.plain_text import isolated
 from bioql_console.services.credentials import SecretSummary
 from bioql_console.services.key_capabilities import Capability, capabilities
 from bioql_console.services.key_permissions import KeyReach
@@ -136,7 +137,7 @@ class CredentialsViewModel(ViewModel):
         proven = "" if new.account else " It is not proven yet; the console does it when Stripe can be reached."
         await self._tell(new.environment, SECRET_KEY_NAME, summary, proven)
         if new.account is not None and new.reach is not None:
-            self._show_reach(new.environment, f"{new.account.name} · {new.account.id}", new.reach)
+            self._show_reach(new.environment, f"{isolated(new.account.name)} · {new.account.id}", new.reach)
 
     def _store(self, new: ProvenKey, keep_ms: int, change: bool) -> SecretSummary:
         return self.keys.store(new, self.console.operator, keep_ms=keep_ms, change=change)
@@ -172,7 +173,7 @@ class CredentialsViewModel(ViewModel):
         else:
             self._switched(environment)
             self.said.emit(environment, True, "")
-            self._show_reach(environment, f"{account.name} · {account.id}", reach)
+            self._show_reach(environment, f"{isolated(account.name)} · {account.id}", reach)
         finally:
             self.asking.emit(environment, "")
         await self._load()

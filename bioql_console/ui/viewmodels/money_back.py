@@ -6,6 +6,7 @@ from typing import ClassVar
 from PySide6.QtCore import Signal
 
 from bioql_console.domain.paging import EventQuery, MoneyBackQuery
+from bioql_console.domain.plain_text import isolated
 from bioql_console.domain.refunds import LOST, MoneyBack, MoneyBackKind, Refundable, RefundReason
 from bioql_console.ui import formats
 from bioql_console.ui.models.row_table import Column, Look
@@ -99,7 +100,7 @@ class MoneyBackViewModel(ViewModel):
     async def refund(self, seen: Refundable, cents: int, reason: RefundReason, note: str, *, forgive: bool) -> None:
         refunds, operator = self.console.refunds, self.console.operator
         await self.console.workers.stripe.run(refunds.refund, seen, cents, reason, note, operator, forgive=forgive)
-        self.workspace.toasted.emit(f"{formats.dollars(cents * 10_000)} goes back to {seen.user.name}")
+        self.workspace.toasted.emit(f"{formats.dollars(cents * 10_000)} goes back to {isolated(seen.user.name)}")
 
     async def accept_dispute(self, dispute: str, note: str) -> None:
         refunds, operator = self.console.refunds, self.console.operator

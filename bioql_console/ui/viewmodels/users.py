@@ -9,6 +9,7 @@ from PySide6.QtCore import Signal
 from bioql_console.domain.checkout import AmountRefused, CheckoutLink
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.paging import UserQuery
+from bioql_console.domain.plain_text import isolated
 from bioql_console.domain.users import Plan, User
 from bioql_console.services.checkout_links import NoCustomer
 from bioql_console.services.registration import EmailTaken, PaymentRefused
@@ -133,7 +134,7 @@ class UsersViewModel(ViewModel):
 
     async def create_customer(self, user: User) -> None:
         made = await self.console.workers.stripe.run(self.console.users.create_customer, user.id, self.console.operator)
-        self.workspace.toasted.emit(f"{user.name} is now {made.stripe_customer_id}")
+        self.workspace.toasted.emit(f"{isolated(user.name)} is now {made.stripe_customer_id}")
 
     async def reissue_key(self, user: User, reason: str, version: int) -> None:
         key = await self.console.workers.database.run(
@@ -145,19 +146,19 @@ class UsersViewModel(ViewModel):
         await self.console.workers.database.run(
             self.console.users.set_disabled, user.id, disabled, self.console.operator, reason, version
         )
-        self.workspace.toasted.emit(f"{user.name} is {'disabled' if disabled else 'enabled'}")
+        self.workspace.toasted.emit(f"{isolated(user.name)} is {'disabled' if disabled else 'enabled'}")
 
     async def set_plan(self, user: User, plan: Plan, reason: str, version: int) -> None:
         await self.console.workers.database.run(
             self.console.users.set_plan, user.id, plan, self.console.operator, reason, version
         )
-        self.workspace.toasted.emit(f"{user.name} is on the {plan.value} plan")
+        self.workspace.toasted.emit(f"{isolated(user.name)} is on the {plan.value} plan")
 
     async def adjust(self, user: User, owes_micros: int, reason: str) -> None:
         await self.console.workers.database.run(
             self.console.users.adjust, user.id, owes_micros, self.console.operator, reason
         )
-        self.workspace.toasted.emit(f"{formats.signed_dollars(owes_micros)} posted for {user.name}")
+        self.workspace.toasted.emit(f"{formats.signed_dollars(owes_micros)} posted for {isolated(user.name)}")
 
     async def make_link(self, user: User, asked_micros: int | None = None) -> None:
         self.link_made.emit(await open_link(self, user.id, user.name, asked_micros))

@@ -8,6 +8,7 @@ from PySide6.QtGui import QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from bioql_console.ui.theme import color
+from bioql_console.ui.widgets.labels import tip
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QPaintEvent
@@ -105,7 +106,7 @@ class BarChart(QWidget):
         number = int(event.position().x() // self._slot())
         if 0 <= number < len(self._bars):
             label, _, said = self._bars[number]
-            QToolTip.showText(event.globalPosition().toPoint(), f"{label} · {said}", self)
+            QToolTip.showText(event.globalPosition().toPoint(), tip(f"{label} · {said}"), self)
 
 
 class ShareBar(QWidget):

@@ -7,6 +7,7 @@ from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
 from shiboken6 import isValid
 
+from bioql_console.domain.plain_text import in_line
 from bioql_console.ui.theme import mono_font
 from bioql_console.ui.widgets.buttons import CopyButton, button
 from bioql_console.ui.widgets.cards import KeyValues
@@ -34,7 +35,7 @@ class Asked(QDialog):
         cancel: str = "Cancel",
     ) -> None:
         super().__init__(parent)
-        self.setWindowTitle(f"{title} · {environment}")
+        self.setWindowTitle(in_line(f"{title} · {environment}"))
         self.setMinimumWidth(WIDTH)
         column = QVBoxLayout(self)
         column.setContentsMargins(20, 16, 20, 16)

@@ -6,10 +6,23 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
 
+from bioql_console.domain.plain_text import in_line, shown
 from bioql_console.ui.theme import mono_font
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QPaintEvent
+
+LONGEST_TIP = 1_000
+
+
+def tip(text: str) -> str:
+    """A tool tip that says exactly this. Qt takes one with tags in it for a page, and loads the images it asks for."""
+    text = shown(text, LONGEST_TIP)
+    if "<" not in text and "&" not in text:
+        return text
+    from html import escape  # not needed for the first frame
+
+    return f'<span style="white-space: pre-wrap">{escape(text)}</span>'
 
 
 def restyle(widget: QWidget) -> None:
@@ -35,6 +48,9 @@ class PlainLabel(QLabel):
             self.setFont(mono_font())
         elif role:
             self.setProperty("role", role)
+
+    def setText(self, text: str) -> None:
+        super().setText(shown(text))
 
     def wrapped(self) -> "PlainLabel":
         """Break long text into lines."""
@@ -62,8 +78,8 @@ class ElidedLabel(PlainLabel):
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
 
     def setText(self, text: str) -> None:
-        super().setText(text)
-        self.setToolTip(text if len(text) > 20 else "")
+        super().setText(in_line(text))
+        self.setToolTip(tip(text) if len(text) > 20 else "")
 
     def minimumSizeHint(self) -> QSize:
         return QSize(24, super().minimumSizeHint().height())
