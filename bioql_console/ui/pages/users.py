@@ -256,9 +256,8 @@ class UsersPage(Page):
             await self._settle(user, partial(self._users.reissue_key, user, reason.text()))
 
     async def _change_plan(self, user: User) -> None:
-        name = isolated(user.name)
-        note = f"{name} is on the {user.plan.value} plan. Another counts for the next run that is asked for."
-        dialog = self._form(f"Plan of {name}", "Change plan", note)
+        note = f"{isolated(user.name)} is on the {user.plan.value} plan. Another counts from the next run on."
+        dialog = self._form(f"Plan of {isolated(user.name)}", "Change plan", note)
         plan, reason = QComboBox(), field("Upgraded by contract")
         for each in Plan:
             plan.addItem(each.value, each)
