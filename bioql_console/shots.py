@@ -268,9 +268,9 @@ class Album:
         self.hand.press("Esc")
 
     async def _dialog(self) -> None:
-        await self.hand.open_page("users")
-        self.window.show_page("users", "register")
-        await self._dialog_picture("register")
+        from bioql_console.shots_users import take_users
+
+        await take_users(self)
 
     async def _dialog_picture(self, name: str) -> None:
         """The dialog that opens, closed again afterwards."""
