@@ -27,6 +27,8 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[str | i
             for row in rows:
                 writer.writerow([safe_cell(cell) for cell in row])
                 written += 1
+            file.flush()
+            os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:
         beside.unlink(missing_ok=True)

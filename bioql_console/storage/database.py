@@ -42,10 +42,13 @@ class Database:
         self.url = postgresql.parsed(url)
         self._now_ms = now_ms
         self.troubles = TroubleWatch(now_ms)
+        self._file: sqlite_file.Identity | None = None
         self._link: postgresql.Link | None = None
         self._engine = (
             _sqlite_engine(self.url) if self._is_sqlite else postgresql.make_engine(self.url, password, self._connected)
         )
+        if self._is_sqlite:
+            event.listen(self._engine, "do_connect", self._before_connecting)
         self._notes = ChangeNotes(self._engine, uuid.uuid4().hex)
         self.on_breach: Callable[[], None] = lambda: None
         """Called after a transaction was refused because it would have left the books broken."""
@@ -119,6 +122,7 @@ class Database:
             migrate.upgrade(self._engine, self.path, backups, self._now_ms())
             if self.path is not None:
                 _write_ahead(self._engine)
+                self._file = sqlite_file.identity(self.path)
             self._ask_for_rights()
 
     def open_existing(self) -> None:
@@ -137,6 +141,7 @@ class Database:
             sqlite_file.refuse_cut_off(self.path)
         with self._explained():
             migrate.require_current(self._engine)
+            self._file = sqlite_file.identity(self.path) if self.path is not None else None
             self._ask_for_rights()
 
     def back_up(self, folder: Path) -> Path | None:
@@ -173,8 +178,22 @@ class Database:
             with self._explained():
                 self._ask_for_rights()  # the role may have been granted in the meantime
             self.rights.require(Role.OPERATOR)
-        with self.troubles.writing() as watched, self._transaction(write=True) as connection:
+        with self.troubles.writing() as watched, self._same_file(), self._transaction(write=True) as connection:
             yield watched(UnitOfWork(connection, self._now_ms, self._notes, self.on_breach))
+
+    def _before_connecting(self, *_: object) -> None:
+        """SQLite would make an empty file where ours is gone."""
+        if self.path is not None:
+            sqlite_file.require_same(self.path, self._file)
+
+    @contextmanager
+    def _same_file(self) -> Iterator[None]:
+        """What was committed counts only if the file was still in its place afterwards."""
+        if self.path is not None:
+            sqlite_file.require_same(self.path, self._file)
+        yield
+        if self.path is not None:
+            sqlite_file.require_same(self.path, self._file)
 
     def try_writing(self) -> None:
         """Write what changes nothing, to see whether `trouble` is over. Raises OperatorError `db.*`."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from bioql_console.domain.errors import OperatorError
 
 HEADER_BYTES = 100
+Identity = tuple[int, int]
 MAGIC = b"SQLite format 3\x00"
 
 
@@ -92,3 +93,26 @@ def _has_log(path: Path) -> bool:
     """Whether pages may still wait in the write-ahead log, so that the file is rightly shorter than it will be."""
     log = path.with_name(path.name + "-wal")
     return log.exists() and log.stat().st_size > 0
+
+
+def identity(path: Path) -> Identity | None:
+    """What stays the same while a file is written, and is another once its place was taken; None without a file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def require_same(path: Path, opened: Identity | None) -> None:
+    """SQLite goes on writing into a file that was deleted or replaced; whatever it stores there is lost.
+
+    Raises:
+        OperatorError: `db.moved`.
+    """
+    if opened is not None and identity(path) != opened:
+        raise OperatorError(
+            f"{path.name} was deleted, moved or replaced while the console was running.",
+            fix="Put the right file there, then start the console again.",
+            code="db.moved",
+        )

@@ -8,7 +8,7 @@ from bioql_console.storage.unit_of_work import UnitOfWork
 
 # What keeps every write from being kept, not only the one that met it.
 KEEPS_FROM_WRITING = frozenset(
-    f"db.{code}" for code in ("full", "read_only", "io", "locked", "corrupt", "missing", "unreachable")
+    f"db.{code}" for code in ("full", "read_only", "io", "locked", "corrupt", "missing", "moved", "unreachable")
 )
 
 
