@@ -11,6 +11,10 @@ from bioql_console.services.ports import Work
 Decision = Callable[[ReceivedEvent, dict[str, Any], Work], Outcome]
 
 
+# A million times the largest charge in cents, three thousand years in milliseconds: nothing of Stripe's is more.
+LARGEST_NUMBER = 10**14
+
+
 class Misfit(Exception):
     """The event can't be applied as it is. The message is the reason shown to the operator."""
 
@@ -45,6 +49,20 @@ def cents_of(found: dict[str, Any], name: str) -> int:
     if type(cents) is not int:
         raise Misfit(f"Its {name} is no whole number of cents.")
     return cents
+
+
+def has_huge_number(found: Any) -> bool:
+    """Whether a number in it is larger than any of Stripe's, and than what our books can hold."""
+    left = [found]
+    while left:
+        match left.pop():
+            case dict() as part:
+                left += part.values()
+            case list() as parts:
+                left += parts
+            case int() as number if abs(number) > LARGEST_NUMBER:
+                return True
+    return False
 
 
 def dollars(cents: Any) -> str:

@@ -12,7 +12,7 @@ from bioql_console.domain.money import MICROS_PER_CENT, USD, plain_dollars
 from bioql_console.domain.users import User
 from bioql_console.domain.webhooks import EventState, Outcome, ReceivedEvent
 from bioql_console.services import invoice_decisions, money_back_decisions, subscription_decisions
-from bioql_console.services.event_content import Decision, Misfit, applied, dollars, text_of
+from bioql_console.services.event_content import Decision, Misfit, applied, dollars, has_huge_number, text_of
 from bioql_console.services.payments import payment_of
 from bioql_console.services.ports import Work
 from bioql_console.services.settlement import queue_balance, settle_payment
@@ -26,6 +26,9 @@ def decide(event: ReceivedEvent, content: dict[str, Any], work: Work) -> Outcome
         return _thin(event, content, work)
     if not isinstance(target, dict):
         return Outcome(EventState.QUARANTINED, "The event carries no object.")
+    if has_huge_number(target):
+        reason = "It holds a number that is larger than any of Stripe's."
+        return Outcome(EventState.QUARANTINED, reason, text_of(target, "id"))
     decision = DECISIONS.get(event.type, _ignored)
     try:
         return decision(event, target, work)
