@@ -6,6 +6,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -72,6 +73,10 @@ class Target:
                 except OSError:  # it has had enough
                     break
             return heard(wire, answers)
+
+    def now_ms(self) -> int:
+        """By the clock that the server goes by."""
+        return time.time_ns() // 1_000_000
 
     def log(self) -> str:
         """What the operator's log says."""
