@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bioql_console.domain.errors import OperatorError
+from bioql_console.domain.users import storable
 from bioql_console.domain.webhooks import EventSource, ReceivedEvent
 from bioql_console.services.bugs import note_bug
 from bioql_console.services.ports import Store
@@ -48,21 +49,16 @@ def parse(payload: bytes, signature: str, source: EventSource, now_ms: int) -> R
         received_ms=now_ms,
         source=source,
         livemode=livemode,
-        api_version=api_version if isinstance(api_version, str) and _storable(api_version) else "",
+        api_version=api_version if isinstance(api_version, str) and storable(api_version) else "",
         signature=signature[:1000],
     )
 
 
 def _text(found: dict[str, Any], name: str) -> str:
     value = found.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_ID or not _storable(value):
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_ID or not storable(value):
         raise MalformedEvent(f"The event has no readable {name}.")
     return value
-
-
-def _storable(value: str) -> bool:
-    """JSON can carry half of a letter, and a zero, which no database takes."""
-    return "\x00" not in value and not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def _created_ms(created: Any, now_ms: int) -> int:
