@@ -1,9 +1,13 @@
 """Bodies that are too large, compressed, nested or endless: refused in words, in bounded memory."""
 
 import gzip
+import json
+import subprocess
+import sys
 
 import pytest
 
+from bioql_console.services.signature import sign
 from tests.attacks.target import GOOD, HOST, Target, post
 from tests.sites import JANES_KEY
 
@@ -103,3 +107,22 @@ def test_odd_json_is_refused(target: Target) -> None:
     for path in ("/billing/create-payment", "/support/ticket"):
         for body in ODD:
             assert target.ask(post(path, body, bearer)).status == 400, (path, body[:60])
+
+
+@pytest.mark.fault(
+    "Events",
+    "a signed event with amounts beyond every ledger, half characters or null bytes in its ids",
+    "It is stored, acknowledged and put aside with the reason; it is never a failure of ours.",
+)
+@pytest.mark.parametrize("kind", ["checkout.session.completed", "invoice.paid", "charge.refunded", "customer.updated"])
+def test_signed_nonsense_is_put_aside(target: Target, kind: str) -> None:
+    odd: tuple[object, ...] = (10**30, -(10**30), 10**19, 1e300, True, "\ud800", "a\0b", [1], {"id": "\ud800"})
+    for number, value in enumerate(odd):
+        names = ("id", "customer", "payment_intent", "amount", "amount_total", "amount_paid", "created")
+        content = {"object": "checkout.session", **dict.fromkeys(names, value)}
+        found = {"id": f"evt_{kind}_{number}", "object": "event", "type": kind, "livemode": False}
+        body = json.dumps({**found, "data": {"object": content}}).encode()
+        signature = sign(body, target.ready["webhook_secret"], target.now_ms())
+        assert target.ask(post("/webhooks/stripe", body, f"Stripe-Signature: {signature}")).status == 200
+    command = [sys.executable, "-m", "bioql_console", "verify", "--data-dir", str(target.data_dir)]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
