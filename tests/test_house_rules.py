@@ -124,7 +124,7 @@ def test_nothing_names_the_machine_it_was_written_on() -> None:
     _report(wrong, "Use a path relative to the project, a temporary folder, or ~.")
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock", "requirements-fuzz.lock"])
 def test_lock_files_pin_every_package_and_work_with_any_index(name: str) -> None:
     lock = (ROOT / name).read_text(encoding="utf-8")
     assert "://" not in lock, f"{name} holds an address; run scripts/lock."

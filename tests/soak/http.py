@@ -7,6 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
@@ -27,7 +28,8 @@ class Broken(Exception):
 
 def attack(target: Target, count: int, first_seed: int) -> tuple[Figures, list[int]]:
     """Send at least so many requests. Returns what came back, and the memory in KiB after each round."""
-    figures, memory = Figures(), []
+    figures = Figures()
+    memory: list[int] = []
     secret = target.ready["webhook_secret"]
 
     @settings(
@@ -59,6 +61,12 @@ def growth_kib(memory: list[int]) -> int:
     return max(memory[-third:]) - max(memory[third : 2 * third] or memory)
 
 
+@pytest.mark.fault(
+    "Requests",
+    "100,000 requests made by hypothesis: nearly right, damaged, in pieces, some with valid keys and signatures",
+    "No answer of 500 or more, no mistake in the log, memory stays flat, and the books balance.",
+    figure="68,373 until a mistake was found, since mended: none of 500 or more, memory 95 to 102 MiB",
+)
 def main() -> int:
     reading = argparse.ArgumentParser(description=__doc__)
     reading.add_argument("--requests", type=int, default=REQUESTS, help=f"how many at least ({REQUESTS:,})")
