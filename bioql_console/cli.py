@@ -50,6 +50,10 @@ def root(context: typer.Context) -> None:
     """The window, unless a command says otherwise."""
     if context.invoked_subcommand is None:
         gui()
+    elif context.invoked_subcommand != "gui":
+        from bioql_console.services.hardening import harden
+
+        harden()  # the window does it once it has painted
 
 
 @app.command()

@@ -56,6 +56,27 @@ def test_no_core_dumps_and_private_files(tmp_path: Path) -> None:
     assert done.stdout.strip() == '[0, [0, 0], "0o600"]'
 
 
+COMMAND = """
+import ctypes, json, resource, sys
+from bioql_console.cli import run_command
+sys.argv = ["bioql-console", *sys.argv[1:]]
+run_command()
+dumpable = ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)
+sys.stderr.write(json.dumps([dumpable, resource.getrlimit(resource.RLIMIT_CORE)]))
+"""
+
+
+def test_every_command_keeps_its_memory_to_itself(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", COMMAND, "doctor", "--json", "--data-dir", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
+    assert done.stderr.endswith("[0, [0, 0]]")
+
+
 @pytest.mark.fault(
     "Secrets",
     "the console crashes",

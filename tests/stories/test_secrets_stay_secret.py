@@ -1,15 +1,27 @@
 """A secret that is entered in the window is in the keychain, and nowhere else."""
 
+import asyncio
+import os
+import sys
+import tempfile
 import traceback
+from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import keyring
 import pytest
+from PySide6.QtGui import QAccessible, QGuiApplication
+from PySide6.QtWidgets import QWidget
 
 from bioql_console.domain.environment import Environment
+from bioql_console.services.logs import bug_report
 from bioql_console.services.secrets import SECRET_KEY_NAME, WEBHOOK_SECRET_NAME
+from bioql_console.ui.widgets.buttons import CopyButton
+from bioql_console.ui.widgets.dialogs import SecretOnceDialog
 from tests.sandbox.conftest import Running, serving
+from tests.services.leaks import files_with
 from tests.stories.windows import open_window
 
 CANARY_KEY = "sk_test_CanaryOfTheTests4711"
@@ -55,7 +67,7 @@ async def test_canary_is_in_the_keychain_and_nowhere_else(data_dir: Path, runnin
 
         assert desk.console.credentials.stripe_secret_key(Environment.TEST) == CANARY_KEY
         assert CANARY_KEY not in repr(desk.console.credentials)
-        assert not _files_with(data_dir, "CanaryOfTheTests")
+        assert not files_with("CanaryOfTheTests", data_dir)
         assert "CanaryOfTheTests" not in Path("/proc/self/cmdline").read_text()
         await desk.hand.open_page("activity")
         rows = desk.page("activity").table.model()
@@ -65,13 +77,87 @@ async def test_canary_is_in_the_keychain_and_nowhere_else(data_dir: Path, runnin
         keyring.get_password("bioql-console", name) for name in ("test/stripe_secret_key", "test/webhook_secret")
     ]
     assert entries == [CANARY_KEY, CANARY_SECRET]
-    assert not _files_with(data_dir, "CanaryOfTheTests")
+    assert not files_with("CanaryOfTheTests", data_dir)
+
+
+@pytest.mark.fault(
+    "Secrets",
+    "A whole session with secrets that would be recognised: keys kept, a bug shown, books checked and copied, a command "
+    "run beside the window",
+    "None is in a file, a log, the bug report, the clipboard, a title, what a screen reader is told, or the arguments "
+    "and environment of any of our processes.",
+)
+@pytest.mark.keychain
+@pytest.mark.deadline(90)
+async def test_canary_is_nowhere_after_a_whole_session(data_dir: Path, running: Running, tmp_path: Path) -> None:
+    async with open_window(data_dir, users=0, environment="test", stripe_at=running.url) as desk:
+        console = desk.console
+        await console.workers.keychain.run(console.credentials.save_secret_key, Environment.TEST, CANARY_KEY)
+        await console.workers.keychain.run(console.credentials.save_webhook_secret, Environment.TEST, CANARY_SECRET)
+        await console.workers.stripe.run(lambda: console.stripe.gateway().account())
+        for page in ("settings", "meter", "webhooks", "server", "activity"):
+            await desk.hand.open_page(page)
+        await desk.hand.click(desk.page("activity").books)
+
+        desk.session.bug_found.emit(bug_report(RuntimeError(f"{CANARY_KEY} and {CANARY_SECRET}")))
+        await desk.hand.until(desk.hand.dialogs, "the bug is shown")
+        (dialog,) = desk.hand.dialogs()
+        await desk.hand.click(dialog.findChild(CopyButton))
+        report = QGuiApplication.clipboard().text()
+        assert "RuntimeError" in report
+        assert "Canary" not in report + dialog.report.toPlainText()
+        assert not _said_with(desk.window, "CanaryOfTheTests")
+        await desk.hand.click(dialog.accept_button)
+
+        command = [sys.executable, "-m", "bioql_console", "verify", "--json", "--data-dir", str(data_dir)]
+        child = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=STDOUT)
+        seen = _processes_with("CanaryOfTheTests")
+        said, _ = await child.communicate()
+        assert b"Canary" not in said
+        assert seen == _processes_with("CanaryOfTheTests") == []
+        await console.workers.database.run(console.store.back_up, tmp_path / "copies")
+        assert list((tmp_path / "copies").iterdir()), "there is a copy to look into"
+    assert not files_with("CanaryOfTheTests", data_dir, tmp_path / "copies", Path(os.environ["HOME"]))
+    new = [path for path in Path(tempfile.gettempdir()).iterdir() if path.name.startswith("bioql")]
+    assert not files_with("CanaryOfTheTests", *(path for path in new if path.is_dir()))
+
+
+def _said_with(window: QWidget, text: str) -> list[str]:
+    """What any widget shows, is titled, explains, or tells a screen reader, if it holds the text."""
+    said = []
+    for widget in (window, *window.findChildren(QWidget)):
+        said += [widget.windowTitle(), widget.toolTip(), widget.accessibleName(), widget.accessibleDescription()]
+        interface = QAccessible.queryAccessibleInterface(widget)
+        if interface is not None:
+            said += [interface.text(each) for each in (QAccessible.Text.Name, QAccessible.Text.Value)]
+    return [each for each in said if text in each]
+
+
+def _processes_with(text: str) -> list[str]:
+    """Our processes whose arguments or environment hold the text."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        for name in ("cmdline", "environ"):
+            with suppress(OSError):
+                if text.encode() in (folder / name).read_bytes():
+                    found.append(f"{folder.name} {name}")
+    return found
+
+
+async def test_customers_key_leaves_the_clipboard_once_it_is_handed_over(data_dir: Path) -> None:
+    async with open_window(data_dir, users=0) as desk:
+        dialog = SecretOnceDialog(desk.window, "API key of Ada", "SANDBOX", "bioql_canary_of_the_tests")
+        dialog.open()
+        await desk.hand.click(dialog.findChild(CopyButton))
+        assert QGuiApplication.clipboard().text() == "bioql_canary_of_the_tests"
+        await desk.hand.click(dialog.accept_button)
+        assert QGuiApplication.clipboard().text() == ""
+        dialog.deleteLater()
 
 
 @pytest.mark.keychain
 async def test_text_of_a_failure_never_holds_the_key(data_dir: Path) -> None:
     from bioql_console.domain.errors import OperatorError
-    from bioql_console.services.logs import bug_report
 
     async with open_window(data_dir, users=0) as desk:
         desk.console.credentials.save_secret_key(Environment.TEST, CANARY_KEY)
@@ -100,10 +186,6 @@ async def test_without_a_keychain_secrets_live_for_this_run_only_and_the_window_
         await desk.hand.until(lambda: "for this run only" in stored.text(), "it is kept for this run")
         sign = desk.window.status.signs["keychain"]
         await desk.hand.until(lambda: "this run only" in sign.text(), "the status bar says so")
-        assert not _files_with(data_dir, "CanaryOfTheTests")
+        assert not files_with("CanaryOfTheTests", data_dir)
     async with open_window(data_dir) as desk:
         assert desk.console.credentials.stripe_secret_key(Environment.TEST) is None
-
-
-def _files_with(folder: Path, text: str) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file() and text.encode() in path.read_bytes()]

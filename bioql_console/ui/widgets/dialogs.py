@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QFontMetrics
+from PySide6.QtGui import QFontMetrics, QGuiApplication
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QPlainTextEdit, QVBoxLayout, QWidget
 from shiboken6 import isValid
 
@@ -147,6 +147,14 @@ class SecretOnceDialog(Asked):
         self.key = PlainLabel(key, "mono").selectable()
         self.body.addWidget(self.key)
         self.body.addWidget(CopyButton("Copy key", lambda: key, "the API key"), 0, Qt.AlignmentFlag.AlignLeft)
+        self.finished.connect(lambda _result: _forget_copied(key))
+
+
+def _forget_copied(secret: str) -> None:
+    """It is handed over: nobody pastes it by mistake an hour later."""
+    clipboard = QGuiApplication.clipboard()
+    if clipboard.text() == secret:
+        clipboard.clear()
 
 
 class BugDialog(Asked):
