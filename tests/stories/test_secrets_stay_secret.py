@@ -82,8 +82,8 @@ async def test_canary_is_in_the_keychain_and_nowhere_else(data_dir: Path, runnin
 
 @pytest.mark.fault(
     "Secrets",
-    "A whole session with secrets that would be recognised: keys kept, a bug shown, books checked and copied, a command "
-    "run beside the window",
+    "A whole session with secrets that would be recognised: keys kept, a bug shown, books checked and copied, a "
+    "command run beside the window",
     "None is in a file, a log, the bug report, the clipboard, a title, what a screen reader is told, or the arguments "
     "and environment of any of our processes.",
 )
