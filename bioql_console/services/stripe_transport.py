@@ -49,7 +49,7 @@ class WhileSound:
     """Lets nothing but GET leave for Stripe while the books don't hold.
 
     Args:
-        inner: Decides first.
+        inner: Decides besides.
     """
 
     def __init__(self, inner: WriteGuard, require: Callable[[], None]) -> None:
@@ -62,9 +62,10 @@ class WhileSound:
         Raises:
             OperatorError: `ledger.unsafe`, and as `inner`.
         """
-        self._inner.allow(outgoing)
         if not outgoing.reads:
             self._require()
+        # Last, because what was armed counts as sent from now on.
+        self._inner.allow(outgoing)
 
 
 @dataclass(frozen=True, slots=True)

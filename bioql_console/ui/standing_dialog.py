@@ -104,6 +104,17 @@ class StandingDialog(Asked):
         self.accept_button.setEnabled(bool(self.chosen))
         self.fit()
 
+    def reject(self) -> None:
+        """Not in the moment in which it is being armed or locked."""
+        if not self._task.running:
+            super().reject()
+
+    async def ask(self) -> bool:
+        try:
+            return await super().ask()
+        finally:
+            self._task.close()
+
     def try_accept(self) -> None:
         if self.chosen:
             self._task.start(self._arm)

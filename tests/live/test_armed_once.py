@@ -193,6 +193,7 @@ async def test_when_its_time_is_over_it_is_locked_and_nothing_left(data_dir: Pat
         assert dialog.state.text() == "The time is over: LIVE is locked again, and nothing has left."
         assert dialog.accept_button.text() == "Arm"
         await hand.until(lambda: lock.permit is None and live.trail()[-1][2] == "nothing was sent", "it is on record")
+        await hand.until(lambda: not dialog._arming.running, "it is locked")
         dialog.reject()
         await hand.until(lambda: not page._users.acting, "it is left")
         assert live.standin.writes[before:] == []

@@ -109,6 +109,17 @@ class ArmDialog(PlanDialog):
         if not event.isAutoRepeat():
             super().keyPressEvent(event)
 
+    def reject(self) -> None:
+        """Not in the moment in which it is being armed or locked: what comes of that is not known yet."""
+        if not self._arming.running:
+            super().reject()
+
+    async def ask(self) -> bool:
+        try:
+            return await super().ask()
+        finally:
+            self._arming.close()
+
     def try_accept(self) -> None:
         if self.permit is None:
             self._arming.start(self._arm)
