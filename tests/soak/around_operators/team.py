@@ -151,7 +151,7 @@ class Team:
         return True
 
     def _undelivered(self) -> int:
-        found = self._http.get("/_sandbox/deliveries", params={"state": "waiting"}).json()
+        found = self._http.get("/_sandbox/deliveries", params={"state": "pending"}).json()
         return len(found["data"])
 
     def _inbox(self, state: EventState) -> int:
