@@ -1,18 +1,20 @@
 """Composition root of the window: opens the console of an environment, and closes it in reverse order."""
 
 import getpass
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+import os
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from bioql_console.core import Core, StripeSecrets, database_url, keychain_secrets, now_ms, sandbox_secrets
+from bioql_console.core import Core, StripeSecrets, keychain_secrets, now_ms, sandbox_secrets
 from bioql_console.demo_data import DEFAULT_USERS, fill
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.rights import Role
 from bioql_console.embedded import EmbeddedServer, bound_url, write_running_file
 from bioql_console.inspection import doctor_of, running_file
+from bioql_console.ledgers import Ledgers
 from bioql_console.sandbox import Sandbox
 from bioql_console.server.host import Host, Served, bind
 from bioql_console.services.changes import Change
@@ -21,7 +23,7 @@ from bioql_console.services.credentials import Credentials
 from bioql_console.services.external_server import ExternalConfig, ExternalServer
 from bioql_console.services.hardening import harden
 from bioql_console.services.instance_lock import InstanceLock
-from bioql_console.services.key_proof import LedgerBelongs, StripeDoor
+from bioql_console.services.key_proof import StripeDoor
 from bioql_console.services.keychain import KeychainSecrets
 from bioql_console.services.listener import Heartbeat
 from bioql_console.services.logs import set_up_logs
@@ -31,9 +33,9 @@ from bioql_console.services.secret_upkeep import SecretUpkeep
 from bioql_console.services.server_health import check
 from bioql_console.services.stripe_cli import SessionSecret, StripeCli
 from bioql_console.services.stripe_keys import StripeKeys
+from bioql_console.services.team_database import TeamDatabase
 from bioql_console.services.worker import Worker
 from bioql_console.settings import Settings, environment_directory, load, save
-from bioql_console.storage.database import Database
 
 DATABASE_THREADS = 3
 STRIPE_THREADS = 3
@@ -62,6 +64,7 @@ class Launcher:
         self._databases = dict(databases or {})
         self._process = ExitStack()
         self._credentials: Credentials | None = None
+        self._ledgers: Ledgers | None = None
         self._settings = Settings()
 
     def prepare(self) -> None:
@@ -73,10 +76,13 @@ class Launcher:
         if self._credentials is not None:
             return
         harden()
+        # Somebody's password for another server must not be sent to this one, nor be inherited.
+        os.environ.pop("PGPASSWORD", None)
         set_up_logs(self._data_dir)
         self._process.enter_context(InstanceLock(self._data_dir, "window"))
         self._settings = load(self._data_dir)
         self._credentials = Credentials(KeychainSecrets(), now_ms)
+        self._ledgers = Ledgers(self._data_dir, self._databases, self._credentials, self._settings_now, self._save)
 
     def open(self, environment: Environment) -> Console:
         """The running console of an environment.
@@ -89,6 +95,11 @@ class Launcher:
             console = self._build(environment, stack)
             closing = stack.pop_all()
         return replace(console, close=closing.close)
+
+    def team_database(self, environment: Environment) -> TeamDatabase:
+        self.prepare()
+        assert self._ledgers is not None
+        return self._ledgers.choice(environment)
 
     def close(self) -> None:
         """Free the data folder for the next window."""
@@ -110,10 +121,10 @@ class Launcher:
             else (None, self._stripe_at.get(environment))
         )
         secrets = sandbox_secrets(sandbox) if sandbox else keychain_secrets(self._credentials, environment)
-        url = self._url_of(environment)
+        assert self._ledgers is not None
         cli_secret = SessionSecret()
         accepted = secrets.accepting_also(cli_secret.all)
-        core = Core(environment, self._settings, self._data_dir, url, accepted, stripe_base)
+        core = Core(environment, self._settings, self._data_dir, self._ledgers.of(environment), accepted, stripe_base)
         stack.callback(core.close)
         if sandbox is not None and self._demo and core.database.rights.may(Role.ADMIN):
             fill(core.database, sandbox, DEFAULT_USERS, seed=1)
@@ -173,29 +184,6 @@ class Launcher:
         stack.callback(host.stop)
         return sandbox, base
 
-    @contextmanager
-    def _ledger_of(self, core: Core, environment: Environment, make: bool) -> Iterator[LedgerBelongs]:
-        """What is known of an environment's Stripe account, also when another one is open.
-
-        Args:
-            make: Make or upgrade its ledger if need be; who only looks does not.
-        """
-        if environment is core.environment:
-            yield core.account
-            return
-        database = Database(self._url_of(environment, make=make), now_ms)
-        try:
-            if make:
-                database.open(self._data_dir / "backups")
-            else:
-                database.open_existing()
-            yield LedgerBelongs(database, environment, now_ms)
-        finally:
-            database.close()
-
-    def _url_of(self, environment: Environment, *, make: bool = True) -> str:
-        return database_url(self._settings, self._data_dir, environment, self._databases.get(environment), make=make)
-
     def _external_config(self) -> ExternalConfig:
         settings = self._settings
         return ExternalConfig(settings.external_command, settings.external_folder, settings.external_health_url)
@@ -210,7 +198,9 @@ class Launcher:
         workers: Workers,
         stripe_base: str | None,
     ) -> Console:
+        ledgers = self._ledgers
         assert self._credentials is not None
+        assert ledgers is not None
         heartbeat = Heartbeat(core.secrets.webhook_secrets, now_ms)
         livemode = core.environment.livemode
         return Console(
@@ -255,12 +245,13 @@ class Launcher:
             keys=StripeKeys(
                 self._credentials,
                 StripeDoor(self._stripe_at.get),
-                lambda asked, make: self._ledger_of(core, asked, make),
+                lambda asked, make: ledgers.account_of(core, asked, make=make),
                 now_ms,
             ),
             server=server,
             external=external,
             health=check,
+            team_database=self.team_database(core.environment),
             doctor=doctor_of(core, self._credentials, server),
             sandbox=SandboxControl(stripe_base) if stripe_base and core.environment is Environment.SANDBOX else None,
             close=lambda: None,

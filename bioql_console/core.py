@@ -112,21 +112,29 @@ def database_url(
 
 
 class Core:
-    """Everything that works without a window. Build it, `start()` it, `close()` it."""
+    """Everything that works without a window. Build it, `start()` it, `close()` it.
+
+    Args:
+        database: The ledger; opened here and closed with everything else.
+    """
 
     def __init__(
         self,
         environment: Environment,
         settings: Settings,
         data_dir: Path,
-        url: str,
+        database: Database,
         secrets: StripeSecrets,
         stripe_base: str | None,
     ) -> None:
         self.environment = environment
         self.data_dir = data_dir
-        self.database = Database(url, now_ms)
-        self.database.open(data_dir / "backups")
+        self.database = database
+        try:
+            database.open(data_dir / "backups")
+        except BaseException:
+            database.close()
+            raise
         self.changes = Changes()
         self.feed = self.database.feed(self._tell_of_others, self._hear_of_others)
         self.team = Team(self.changes, now_ms, socket.gethostname(), self.feed.say)

@@ -16,6 +16,7 @@ from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.imports import ImportReport
 from bioql_console.domain.money import plain_dollars
 from bioql_console.domain.plain_text import shown
+from bioql_console.ledgers import ledger_at
 from bioql_console.services.changes import Changes
 from bioql_console.services.hardening import harden
 from bioql_console.services.instance_lock import InstanceLock
@@ -80,7 +81,7 @@ def _print(words: str) -> None:
 
 def _ledger(options: ImportOptions, stack: ExitStack) -> tuple[Database, Path]:
     folder = data_directory(options.data_dir)
-    database = Database(_url(options, folder), now_ms)
+    database = ledger_at(_url(options, folder))
     if database.path is not None:
         # A minute of writing would keep a server's customers waiting for longer than they do.
         stack.enter_context(InstanceLock(folder, "import"))
@@ -91,7 +92,7 @@ def _ledger(options: ImportOptions, stack: ExitStack) -> tuple[Database, Path]:
 def _preview_ledger(options: ImportOptions) -> tuple[Database, Path]:
     """The ledger as it is; where there is none yet, an empty one in memory."""
     folder = data_directory(options.data_dir, make=False)
-    database = Database(_url(options, folder), now_ms)
+    database = ledger_at(_url(options, folder))
     if database.path is None or database.path.exists():
         database.open_existing()
         return database, folder

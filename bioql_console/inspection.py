@@ -7,6 +7,7 @@ from bioql_console.core import Core, database_url, now_ms
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.verification import Difference, Verification
+from bioql_console.ledgers import ledger_at
 from bioql_console.services.changes import Changes
 from bioql_console.services.checks import CheckResult
 from bioql_console.services.console import LocalServer
@@ -18,7 +19,7 @@ from bioql_console.services.missed_events import MissedEvents
 from bioql_console.services.server_health import check
 from bioql_console.services.stripe_access import StripeAccess
 from bioql_console.settings import data_directory, environment_directory, load
-from bioql_console.storage.database import Database, sqlite_url
+from bioql_console.storage.database import sqlite_url
 
 RUNNING_FILE = "running.json"
 
@@ -44,7 +45,7 @@ def run_verify(data_dir: Path | None, url: str | None) -> Verification:
 
 
 def _verify(url: str) -> Verification:
-    database = Database(url, now_ms)
+    database = ledger_at(url)
     try:
         database.open_existing()
         with database.read() as work:
@@ -76,7 +77,7 @@ def run_doctor(data_dir: Path | None) -> list[CheckResult]:
     running = running_server(folder, environment)
     credentials = Credentials(KeychainSecrets())
     stripe = stripe_of(environment, credentials, running)
-    database = Database(database_url(settings, folder, environment), now_ms)
+    database = ledger_at(database_url(settings, folder, environment), credentials)
     try:
         database.open_existing()
     except OperatorError as error:

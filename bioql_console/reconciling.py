@@ -14,12 +14,12 @@ from bioql_console.domain.plain_text import shown
 from bioql_console.domain.reconciliation import END_OF_TIME_MS, Difference, Period, Reconciled, utc_day
 from bioql_console.importing import ProgressLine
 from bioql_console.inspection import running_server, stripe_of
+from bioql_console.ledgers import ledger_at
 from bioql_console.services.credentials import Credentials
 from bioql_console.services.key_proof import LedgerBelongs
 from bioql_console.services.keychain import KeychainSecrets
 from bioql_console.services.reconciliation.reconcile import Reconciliation, reconciliation_of
 from bioql_console.settings import data_directory, load
-from bioql_console.storage.database import Database
 from bioql_console.storage.reconciliation_scratch import open_scratch
 
 SHOWN_OF_A_KIND = 10
@@ -51,7 +51,7 @@ def run_reconcile(options: ReconcileOptions) -> Reconciled:
             fix="Start the console or `serve` on this data, then reconcile beside it.",
             code="sandbox.not_running",
         )
-    database = Database(database_url(settings, folder, environment, options.database, make=False), now_ms)
+    database = ledger_at(database_url(settings, folder, environment, options.database, make=False))
     try:
         database.open_existing()
         if environment is not Environment.SANDBOX:

@@ -15,6 +15,7 @@ from bioql_console.domain.environment import Environment, check_secret_key, chec
 from bioql_console.domain.live_writes import Standing
 from bioql_console.domain.rights import Role
 from bioql_console.embedded import bound_url, core_report, server_app, write_running_file
+from bioql_console.ledgers import ledger_at
 from bioql_console.sandbox import Sandbox
 from bioql_console.server.host import Served, bind, serve_until
 from bioql_console.services.credentials import Credentials
@@ -22,8 +23,10 @@ from bioql_console.services.hardening import harden
 from bioql_console.services.instance_lock import InstanceLock
 from bioql_console.services.keychain import KeychainSecrets
 from bioql_console.services.logs import report_bugs, set_up_logs
+from bioql_console.services.redaction import remember_secret
 from bioql_console.services.secret_upkeep import SecretUpkeep
 from bioql_console.settings import Settings, data_directory, environment_directory, load
+from bioql_console.storage.database import Database
 
 
 class ServeOptions(NamedTuple):
@@ -78,7 +81,7 @@ def run(options: ServeOptions) -> int:
             environment,
             settings,
             folder,
-            database_url(settings, folder, environment, options.database),
+            _ledger(settings, folder, environment, options, kept),
             secrets,
             stripe_base,
         )
@@ -94,10 +97,23 @@ def run(options: ServeOptions) -> int:
         served.append(Served(server_app(core, settings, bound_url(listening)), listening))
         for line in (*core_report(core, settings), *_lock_report(core)):
             sys.stdout.write(line + "\n")
-        ready = _ready(core, options, settings, bound_url(listening), stripe_base, sandbox)
+        ready = _ready(core, bound_url(listening), stripe_base, sandbox)
         stack.callback(write_running_file(core, bound_url(listening), stripe_base, sandbox))
         asyncio.run(_serve(served, lambda: _announce(ready, options.ready_file)))
     return 0
+
+
+def _ledger(
+    settings: Settings, folder: Path, environment: Environment, options: ServeOptions, kept: Credentials
+) -> Database:
+    """The ledger. A password from the environment is taken out of it, so that no child inherits it."""
+    url = database_url(settings, folder, environment, options.database)
+    password = os.environ.pop("PGPASSWORD", None)
+    if password:
+        remember_secret(password)
+    if password or options.secrets_from_environment:
+        return Database(url, now_ms, password)
+    return ledger_at(url, kept)
 
 
 def _secrets(environment: Environment, options: ServeOptions, kept: Credentials) -> StripeSecrets:
@@ -145,13 +161,11 @@ async def _serve(served: list[Served], ready: Callable[[], None]) -> None:
     await serve_until(served, stop, on_ready=ready)
 
 
-def _ready(
-    core: Core, options: ServeOptions, settings: Settings, url: str, stripe_base: str | None, sandbox: Sandbox | None
-) -> dict[str, object]:
+def _ready(core: Core, url: str, stripe_base: str | None, sandbox: Sandbox | None) -> dict[str, object]:
     ready: dict[str, object] = {
         "url": url,
         "webhook_url": f"{url}/webhooks/stripe",
-        "database": database_url(settings, core.data_dir, core.environment, options.database),
+        "database": core.database.shown_url,
         "stripe_base": stripe_base,
         "pid": os.getpid(),
     }

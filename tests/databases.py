@@ -15,6 +15,8 @@ from sqlalchemy import make_url
 
 from tests.waiting import wait_until
 
+PORT = 5432
+
 
 def postgres_programs() -> Path | None:
     """The newest installed PostgreSQL's programs."""
@@ -35,6 +37,13 @@ def postgres_missing() -> str | None:
     return None
 
 
+Prepare = Callable[[Path], Sequence[str]]
+
+
+def _nothing_more(_data: Path) -> Sequence[str]:
+    return ()
+
+
 class Cluster:
     """A running server, and what can happen to it.
 
@@ -42,8 +51,9 @@ class Cluster:
         url: An SQLAlchemy URL without a database name, to be finished with `fresh_database`.
     """
 
-    def __init__(self, folder: Path, start: Callable[[], "subprocess.Popen[bytes]"]) -> None:
-        self.url = f"postgresql+psycopg://tests@/{{}}?host={folder}"
+    def __init__(self, folder: Path, port: int, start: Callable[[], "subprocess.Popen[bytes]"]) -> None:
+        self.url = f"postgresql+psycopg://tests@/{{}}?host={folder}{'' if port == PORT else f'&port={port}'}"
+        self._port = port
         self._folder, self._start = folder, start
         self._server = start()
         self._wait_until_it_answers()
@@ -76,18 +86,24 @@ class Cluster:
         return [parent, *map(int, Path(f"/proc/{parent}/task/{parent}/children").read_text().split())]
 
     def _wait_until_it_answers(self) -> None:
-        wait_until(lambda: (self._folder / ".s.PGSQL.5432").exists() and _answers(self._folder), 20)
+        wait_until(
+            lambda: (self._folder / f".s.PGSQL.{self._port}").exists() and _answers(self._folder, self._port), 20
+        )
 
 
 @contextmanager
-def private_cluster() -> Iterator[str]:
-    """Start a cluster; yields an SQLAlchemy URL without a database name, to be finished with `fresh_database`."""
-    with own_cluster() as cluster:
+def private_cluster(port: int = PORT, prepare: Prepare = _nothing_more) -> Iterator[str]:
+    """Start a cluster; yields an SQLAlchemy URL without a database name, to be finished with `fresh_database`.
+
+    Args:
+        prepare: Given the data folder before the server starts; answers further options of the server.
+    """
+    with own_cluster(port, prepare) as cluster:
         yield cluster.url
 
 
 @contextmanager
-def own_cluster() -> Iterator[Cluster]:
+def own_cluster(port: int = PORT, prepare: Prepare = _nothing_more) -> Iterator[Cluster]:
     """Start a cluster."""
     programs = postgres_programs()
     assert programs is not None
@@ -109,24 +125,24 @@ def own_cluster() -> Iterator[Cluster]:
             str(programs / "initdb"), "-D", str(data), "-A", "trust", "-U", "tests", "--no-sync", "-E", "UTF8"
         )
         subprocess.run(make, check=True, stdout=subprocess.DEVNULL, cwd=folder)
-        options = ("-F", "-c", "listen_addresses=", "-c", f"unix_socket_directories={folder}")
-        words = command(str(programs / "postgres"), "-D", str(data), *options)
+        place = ("-F", "-p", str(port), "-c", "listen_addresses=", "-c", f"unix_socket_directories={folder}")
+        words = command(str(programs / "postgres"), "-D", str(data), *place, *prepare(data))
 
         def start() -> "subprocess.Popen[bytes]":
             return subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder)
 
-        cluster = Cluster(folder, start)
+        cluster = Cluster(folder, port, start)
         try:
             yield cluster
         finally:
             cluster.end()
 
 
-def _answers(folder: Path) -> bool:
+def _answers(folder: Path, port: int) -> bool:
     import psycopg
 
     try:
-        psycopg.connect(f"host={folder} user=tests dbname=postgres").close()
+        psycopg.connect(f"host={folder} port={port} user=tests dbname=postgres").close()
     except psycopg.OperationalError:
         return False
     return True
@@ -149,7 +165,8 @@ def as_superuser(url: str, *statements: str) -> None:
     import psycopg
 
     address = make_url(url)
-    place = f"host={address.query['host']!s} user=tests dbname={address.database}"
+    port = address.query.get("port", PORT)
+    place = f"host={address.query['host']!s} port={port!s} user=tests dbname={address.database}"
     with psycopg.connect(place, autocommit=True) as connection:
         for statement in statements:
             connection.execute(statement)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from bioql_console.services.support import Support
     from bioql_console.services.tariff_admin import TariffAdmin
     from bioql_console.services.team import Team
+    from bioql_console.services.team_database import TeamDatabase
     from bioql_console.services.usage_corrections import UsageCorrections
     from bioql_console.services.usage_recording import UsageRecording
     from bioql_console.services.user_admin import UserAdmin
@@ -103,6 +104,7 @@ class Console:
         secret_key, webhook_secrets: What Stripe calls and signatures are made and checked with; never shown.
         live: The lock on writes in Live.
         keys: Proves, explores and replaces secrets, also those of another environment.
+        team_database: Chooses the ledger that is used from the next opening on.
         heartbeat: Sends a signed event through the real listener; OperatorError `webhooks.*` when it is deaf.
         listening: Whether changes by others are heard at once; False while they are looked for every second.
         sandbox: Control of the offline Stripe; None outside the Sandbox.
@@ -153,6 +155,7 @@ class Console:
     external: "ExternalServer"
     health: "Callable[[str], HealthReport]"
     doctor: "Doctor"
+    team_database: "TeamDatabase"
     sandbox: "SandboxControl | None"
     close: Callable[[], None]
 
@@ -166,6 +169,10 @@ class Launcher(Protocol):
         Raises:
             OperatorError: whatever keeps it from opening; nothing is left running then.
         """
+        ...
+
+    def team_database(self, environment: Environment) -> "TeamDatabase":
+        """Where the ledger of an environment is chosen; it needs no open console."""
         ...
 
     def close(self) -> None:

@@ -167,6 +167,18 @@ class Credentials:
                 remember_secret(RetiringSecret.read(value).value)
         return changed
 
+    def kept(self, environment: Environment, name: str) -> str | None:
+        """A secret that is none of Stripe's, e.g. a database's password.
+
+        Raises:
+            OperatorError: `keychain.*`.
+        """
+        return self._read(environment, name)
+
+    def keep(self, environment: Environment, name: str, value: str) -> str:
+        """Keep one; the answer says where: "keychain" or "this run only"."""
+        return self._save(environment, name, value).kept
+
     def forget(self, environment: Environment) -> None:
         """Remove an environment's secrets everywhere.
 

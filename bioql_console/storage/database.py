@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from bioql_console.domain.database_address import DatabaseSeen
 from bioql_console.domain.errors import OperatorError, Trouble
 from bioql_console.domain.rights import EVERYTHING, Rights, Role, ask_for
 from bioql_console.storage import migrate, postgresql, roles, sqlite_file
@@ -24,6 +25,19 @@ BUSY_TIMEOUT_MS = 5_000
 
 def sqlite_url(path: Path) -> str:
     return f"sqlite:///{path}"
+
+
+def look(url: str, password: str | None) -> DatabaseSeen:
+    """What is at an address; connects for it and leaves again.
+
+    Raises:
+        OperatorError: `db.*`.
+    """
+    database = Database(url, lambda: 0, password)
+    try:
+        return database.look()
+    finally:
+        database.close()
 
 
 class Database:
@@ -110,6 +124,11 @@ class Database:
                 code="db.right_missing",
             )
 
+    @property
+    def shown_url(self) -> str:
+        """The address without a password."""
+        return self.url.set(password=None).render_as_string(hide_password=False)
+
     def open(self, backups: Path) -> None:
         """Create or upgrade the schema; the old file is copied to `backups` first.
 
@@ -143,6 +162,17 @@ class Database:
             migrate.require_current(self._engine)
             self._file = sqlite_file.identity(self.path) if self.path is not None else None
             self._ask_for_rights()
+
+    def look(self) -> DatabaseSeen:
+        """What is at the address. Changes nothing.
+
+        Raises:
+            OperatorError: `db.*`: what is in the way.
+        """
+        with self._explained(), self._engine.connect() as connection:
+            standing = migrate.standing(connection)
+        server = self._link.server if self._link else "SQLite"
+        return DatabaseSeen(server, self.encrypted, standing, self._rights())
 
     def back_up(self, folder: Path) -> Path | None:
         """Copy the file into a folder, as it was last committed; None for PostgreSQL, which has its own tools.

@@ -67,7 +67,7 @@ _ON_CONNECTING = (
      _TRUST),
     ("server does not support ssl", "db.tls_unsupported", "The database server does not encrypt connections.",
      "Ask whoever runs the database to turn TLS on."),
-    ("no pg_hba.conf entry", "db.not_let_in", "The database server does not let this user in from here, or not so.",
+    ("pg_hba.conf", "db.not_let_in", "The database server does not let this user in from here, or not so.",
      "Try another TLS mode, or ask whoever runs the database to let you in."),
     ("authentication failed", "db.not_let_in", "The database server does not let this user in.",
      "Check the user's name, or ask whoever runs the database to let you in."),

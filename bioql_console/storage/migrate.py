@@ -65,6 +65,19 @@ def require_current(engine: Engine) -> None:
     )
 
 
+def standing(connection: Connection) -> str:
+    """Whether a ledger is there: "none", "older" or "current".
+
+    Raises:
+        OperatorError: `db.too_new`, `db.foreign`.
+    """
+    current = _revision(connection)
+    if current is None or current == HEAD:
+        return "none" if current is None else "current"
+    _refuse_unknown(current)
+    return "older"
+
+
 def _revision(connection: Connection) -> str | None:
     tables = set(inspect(connection).get_table_names())
     if "alembic_version" not in tables:

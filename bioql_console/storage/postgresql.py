@@ -58,6 +58,10 @@ def parsed(url: str) -> URL:
         raise _invalid() from error
     kind = found.get_backend_name()
     if kind in ("postgresql", "postgres"):
+        try:
+            (found.host or "").encode("idna")
+        except UnicodeError as error:
+            raise _invalid() from error
         return found.set(drivername="postgresql+psycopg")
     if kind != "sqlite":
         raise _invalid()

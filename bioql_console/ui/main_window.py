@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.ui.environment_bar import EnvironmentBar
+from bioql_console.ui.geometry import keep_geometry, recall_geometry
 from bioql_console.ui.memory import Memory
 from bioql_console.ui.navigation import Navigation
 from bioql_console.ui.pages.page import Page
@@ -31,6 +32,8 @@ from bioql_console.ui.widgets.labels import restyle
 from bioql_console.ui.widgets.overlays import Toast
 
 if TYPE_CHECKING:  # none of this is needed for the first frame
+    from collections.abc import Callable
+
     from PySide6.QtCore import QTimerEvent
     from PySide6.QtGui import QCloseEvent, QPaintEvent
 
@@ -78,7 +81,8 @@ class MainWindow(QMainWindow):
         self._lay_out()
         self._connect()
         self.show_environment(environment)
-        self._restore_geometry()
+        self.resize(*SIZE)
+        recall_geometry(self, memory)
         self.show_page("overview")
         self.navigation.setFocus()
 
@@ -136,6 +140,7 @@ class MainWindow(QMainWindow):
         workspace.toasted.connect(lambda words: self.toast.say(words))
         workspace.environment_asked.connect(self.environment_asked)
         workspace.theme_asked.connect(self.theme.choose)
+        workspace.reopen_asked.connect(self.retry_asked)
         self.vitals = Vitals(workspace)
         self.vitals.changed.connect(self._show_sign)
         self.trouble.follow(self.vitals)
@@ -166,9 +171,9 @@ class MainWindow(QMainWindow):
         self.trouble.forget()
         self.show_page("overview")
 
-    def show_closed(self, error: OperatorError) -> None:
-        """The console could not open."""
-        self.notice.show_notice(error.what, error.fix, retry=True)
+    def show_closed(self, error: OperatorError, step: "tuple[str, Callable[[], object]] | None" = None) -> None:
+        """The console could not open; `step` is what may help besides trying again."""
+        self.notice.show_notice(error.what, error.fix, retry=True, step=step)
 
     # --- pages
 
@@ -261,14 +266,6 @@ class MainWindow(QMainWindow):
 
     # --- life of the window
 
-    def _restore_geometry(self) -> None:
-        stored = self.memory.get("geometry", str, "")
-        self.resize(*SIZE)
-        if stored:
-            from PySide6.QtCore import QByteArray
-
-            self.restoreGeometry(QByteArray.fromBase64(stored.encode()))
-
     def paintEvent(self, event: "QPaintEvent") -> None:
         super().paintEvent(event)
         if not self._painted:
@@ -289,7 +286,7 @@ class MainWindow(QMainWindow):
             event.accept()
             return
         event.ignore()
-        self.memory.put("geometry", bytes(self.saveGeometry().toBase64().data()).decode())
+        keep_geometry(self, self.memory)
         self.close_asked.emit()
 
     def close_for_good(self) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -18,9 +19,10 @@ from bioql_console.services.worker import Worker
 from bioql_console.ui import formats
 from bioql_console.ui.absence import AbsenceNote
 from bioql_console.ui.main_window import MainWindow
+from bioql_console.ui.pages.database_dialog import ask_for_database
 from bioql_console.ui.safety_band import SafetyBand
 from bioql_console.ui.start import StartOptions
-from bioql_console.ui.tasks import cancelled_tasks_end
+from bioql_console.ui.tasks import LatestTask, cancelled_tasks_end
 from bioql_console.ui.widgets.dialogs import BugDialog
 from bioql_console.ui.workspace import Workspace
 
@@ -45,6 +47,8 @@ class Session(QObject):
         self._stop = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._wanted: Environment | None = None
+        self._anew = False
+        self._asking = LatestTask(self)
         window.close_asked.connect(self._stop.set)
         window.environment_asked.connect(self._switch)
         window.retry_asked.connect(self._retry)
@@ -69,7 +73,7 @@ class Session(QObject):
             try:
                 console = await self._opening.run(self._launch, environment)
             except OperatorError as error:
-                self.window.show_closed(error)
+                self.window.show_closed(error, await self._cure(error, environment))
                 return
             self.console = console
             workspace = Workspace(console, self.window.memory)
@@ -81,6 +85,20 @@ class Session(QObject):
 
                 LiveLockView(self.window, workspace)
 
+    async def _cure(self, error: OperatorError, environment: Environment) -> tuple[str, Callable[[], object]] | None:
+        """A team's database that can't be reached can be named anew, without a console."""
+        if self._launcher is None or not error.code.startswith("db."):
+            return None
+        team = await self._opening.run(self._launcher.team_database, environment)
+        if team.address() is None:
+            return None
+
+        async def ask() -> None:
+            if await ask_for_database(self.window, environment.word, team, self._opening.run):
+                self._retry()
+
+        return "Database…", lambda: self._asking.start(ask)
+
     def _launch(self, environment: Environment) -> Console:
         if self._launcher is None:
             self._launcher = self._options.launcher()
@@ -90,7 +108,8 @@ class Session(QObject):
         """Close what is open, open what is wanted, and again if the operator changed their mind meanwhile."""
         while self._wanted is not None:
             environment, self._wanted = self._wanted, None
-            if self.console is not None and self.console.environment is environment:
+            anew, self._anew = self._anew, False
+            if self.console is not None and self.console.environment is environment and not anew:
                 continue
             if environment is not Environment.SANDBOX:
                 self.window.memory.put("outside_sandbox", environment.value)
@@ -114,6 +133,7 @@ class Session(QObject):
     async def close(self) -> None:
         """Close everything, last opened first."""
         self.window.hide()
+        self._asking.close()
         self._wanted = None
         # A console that is just being opened can't be called back; it is waited for and closed.
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -139,7 +159,7 @@ class Session(QObject):
 
     @Slot()
     def _retry(self) -> None:
-        self._wanted = self.window.environment
+        self._wanted, self._anew = self.window.environment, True
         if not self.switching:
             self._begin(self._switch_to_wanted())
 

@@ -24,6 +24,7 @@ class Workspace(QObject):
         page_asked: A page's name, and what to show there or None.
         environment_asked: The name of the environment to switch to.
         closed: Its console closes.
+        reopen_asked: What was chosen counts from the next opening on: open the same environment again.
     """
 
     changed = Signal(object)
@@ -32,6 +33,7 @@ class Workspace(QObject):
     environment_asked = Signal(str)
     theme_asked = Signal(str)
     closed = Signal()
+    reopen_asked = Signal()
     _arrived = Signal()
 
     def __init__(self, console: "Console", memory: "Memory", parent: QObject | None = None) -> None:

@@ -8,6 +8,7 @@ import pytest
 from bioql_console.storage.database import Database
 from tests.databases import fresh_database, postgres_missing, private_cluster
 from tests.storage.people import NOW
+from tests.teams.network import PASSWORD, Network, network
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +43,18 @@ def join(team_url: str) -> Iterator[Callable[[], Database]]:
     yield made
     for each in joined:
         each.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+    """A server on the network, with the ledger `books` and its operator ada, who needs a password."""
+    reason = postgres_missing()
+    if reason:
+        pytest.skip(reason)
+    with network(tmp_path_factory.mktemp("authority")) as made:
+        made.run("CREATE DATABASE books", "CREATE ROLE barred LOGIN")
+        ledger = Database(made.cluster.format("books"), lambda: NOW)
+        ledger.open(tmp_path_factory.mktemp("backups"))
+        ledger.close()
+        made.run(f"CREATE ROLE ada LOGIN PASSWORD '{PASSWORD}' IN ROLE bioql_operator")
+        yield made

@@ -7,11 +7,14 @@ from typing import Any, ClassVar
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
+from bioql_console.domain.database_address import DatabaseAddress
 from bioql_console.domain.environment import Environment
 from bioql_console.services.keychain import KeychainStatus
 from bioql_console.ui import formats
 from bioql_console.ui.pages.credentials_card import CredentialsCard
 from bioql_console.ui.pages.credentials_flow import CredentialsFlow
+from bioql_console.ui.pages.database_card import DatabaseCard
+from bioql_console.ui.pages.database_dialog import ask_for_database
 from bioql_console.ui.pages.page import Page, toolbar
 from bioql_console.ui.pages.prices_view import PricesView
 from bioql_console.ui.theme import CHOICES
@@ -19,6 +22,7 @@ from bioql_console.ui.viewmodels.credentials import CredentialsViewModel
 from bioql_console.ui.viewmodels.settings import SettingsViewModel
 from bioql_console.ui.widgets.buttons import button
 from bioql_console.ui.widgets.cards import Card, KeyValues
+from bioql_console.ui.widgets.dialogs import PlanDialog
 from bioql_console.ui.widgets.fields import Labelled, field, number_field, parse_dollars
 from bioql_console.ui.widgets.labels import PlainLabel, StatePill
 from bioql_console.ui.workspace import Workspace
@@ -41,7 +45,7 @@ class SettingsPage(Page):
         columns.setSpacing(12)
         left, right = QVBoxLayout(), QVBoxLayout()
         for column, cards in (
-            (left, (self._keychain_card(), self.test, self.live)),
+            (left, (self._keychain_card(), self.test, self.live, self._database_card())),
             (
                 right,
                 (
@@ -132,6 +136,12 @@ class SettingsPage(Page):
         card.body.addWidget(Labelled("Theme", self.theme))
         return card
 
+    def _database_card(self) -> Card:
+        self.database = DatabaseCard()
+        self.database.connect_asked.connect(lambda: self._settings.act(self._ask_for_database))
+        self.database.own_file_asked.connect(lambda: self._settings.act(self._ask_for_own_file))
+        return self.database
+
     def _place(self) -> Card:
         card = Card("Data")
         self.place = KeyValues()
@@ -149,6 +159,7 @@ class SettingsPage(Page):
         model.keychain_known.connect(self._show_keychain)
         model.keychain_known.connect(lambda _status: self._credentials.refresh())
         model.stored.connect(workspace.toasted)
+        model.database_known.connect(self._show_database)
         self._show_settings()
         self.theme.activated.connect(self._choose_theme)
         self._prices = self.prices.attach(workspace)
@@ -209,11 +220,34 @@ class SettingsPage(Page):
         self.place.show_rows(
             [
                 ("Environment", console.environment.word),
-                ("Database", console.store.words),
                 ("Folder", str(console.data_dir)),
                 ("Operator", console.operator),
             ]
         )
+
+    def _show_database(self, chosen: DatabaseAddress | None) -> None:
+        console = self._workspace.console
+        self.database.show_choice(chosen)
+        self.database.show_open(
+            console.environment, console.store.words, console.store.encrypted, self._workspace.rights
+        )
+
+    async def _ask_for_database(self) -> None:
+        console = self._workspace.console
+        words = f"{Environment.TEST.word} and {Environment.LIVE.word}"
+        if await ask_for_database(self, words, console.team_database, console.workers.probe.run):
+            await self._settings.database_chosen()
+
+    async def _ask_for_own_file(self) -> None:
+        chosen = self._workspace.console.team_database.address()
+        rows = [
+            ("Ledger until now", chosen.words() if chosen else ""),
+            ("Ledger from now on", "a file of this computer"),
+        ]
+        note = "Nothing is moved: the team's ledger stays as it is. The password is removed from the keychain."
+        word = self._workspace.console.environment.word
+        if await PlanDialog(self, "Use a file of this computer", word, "Use a file", rows, note).ask():
+            await self._settings.use_own_file()
 
     def _save(self, **changes: Any) -> None:
         self._settings.act(partial(self._settings.save, **changes))

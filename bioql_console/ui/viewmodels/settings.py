@@ -5,6 +5,7 @@ from typing import Any
 
 from PySide6.QtCore import Signal
 
+from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.services.keychain import KeychainStatus
 from bioql_console.ui.viewmodels.view_model import ViewModel
@@ -16,10 +17,12 @@ class SettingsViewModel(ViewModel):
 
     Signals:
         keychain_known: A KeychainStatus.
+        database_known: The DatabaseAddress that is chosen; None for a file of this computer.
         stored: What was saved, one sentence.
     """
 
     keychain_known = Signal(object)
+    database_known = Signal(object)
     stored = Signal(str)
 
     def __init__(self, workspace: Workspace) -> None:
@@ -29,6 +32,7 @@ class SettingsViewModel(ViewModel):
     async def _load(self) -> None:
         status = await self.console.workers.keychain.run(self.console.credentials.status)
         self.keychain_known.emit(status)
+        self.database_known.emit(self.console.team_database.address())
         self.loaded()
 
     # --- what an operator does, each by way of `act`
@@ -38,6 +42,18 @@ class SettingsViewModel(ViewModel):
         status: KeychainStatus = await self.console.workers.keychain.run(self.console.credentials.probe)
         self.keychain_known.emit(status)
         await self._load()
+
+    async def database_chosen(self) -> None:
+        """Another database was chosen: it counts from the next opening on, which is now, but for the Sandbox's."""
+        self.stored.emit("Database saved")
+        if self.console.environment is not Environment.SANDBOX:
+            self.workspace.reopen_asked.emit()
+        await self._load()
+
+    async def use_own_file(self) -> None:
+        """Go back to a file of this computer."""
+        await self.console.workers.keychain.run(self.console.team_database.use_own_file)
+        await self.database_chosen()
 
     async def save(self, **changes: Any) -> None:
         """Store settings.

@@ -121,17 +121,36 @@ class NoticeBar(QFrame):
         words.addWidget(self.what)
         words.addWidget(self.fix)
         row.addLayout(words, 1)
+        self._row = row
+        self._step: QPushButton | None = None
+        self._pressed: Callable[[], object] = lambda: None
         self.retry = button("Retry", self._retry)
         self.dismiss = button("Dismiss", self.hide, "quiet")
         row.addWidget(self.retry, 0, Qt.AlignmentFlag.AlignTop)
         row.addWidget(self.dismiss, 0, Qt.AlignmentFlag.AlignTop)
         self.hide()
 
-    def show_notice(self, what: str, fix: str, *, retry: bool) -> None:
+    def show_notice(
+        self, what: str, fix: str, *, retry: bool, step: tuple[str, Callable[[], object]] | None = None
+    ) -> None:
+        """Say it; `step` is a button of its own, before the others."""
         self.what.setText(what)
         self.fix.setText(fix)
         self.retry.setVisible(retry)
+        if step is not None:
+            self.step.setText(step[0])
+            self._pressed = step[1]
+        if self._step is not None:
+            self._step.setVisible(step is not None)
         self.show()
+
+    @property
+    def step(self) -> QPushButton:
+        """The button for the one next step; made when there is one."""
+        if self._step is None:
+            self._step = button("", lambda: self._pressed(), "primary")
+            self._row.insertWidget(1, self._step, 0, Qt.AlignmentFlag.AlignTop)
+        return self._step
 
     def _retry(self) -> None:
         self.hide()

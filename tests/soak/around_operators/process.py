@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from bioql_console.core import Core, StripeSecrets
+from bioql_console.core import Core, StripeSecrets, now_ms
 from bioql_console.domain.checkout import AmountRefused, CheckoutState
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
@@ -26,6 +26,7 @@ from bioql_console.server.host import Host, Served, bind
 from bioql_console.services.checkout_links import NoCustomer
 from bioql_console.services.registration import EmailTaken, PaymentRefused
 from bioql_console.settings import Settings
+from bioql_console.storage.database import Database
 
 PAUSE_S = 0.02
 # What an operator reads and goes on: somebody was faster, or Stripe does not answer now.
@@ -59,7 +60,8 @@ def run(orders: Orders) -> None:
     secrets = StripeSecrets(lambda: orders.secret_key, lambda: orders.webhook_secrets)
     folder = Path(orders.data_dir)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    core = Core(Environment.SANDBOX, settings, folder, orders.database, secrets, orders.stripe_base)
+    ledger = Database(orders.database, now_ms)
+    core = Core(Environment.SANDBOX, settings, folder, ledger, secrets, orders.stripe_base)
     core.start()
     ended = threading.Event()
     threading.Thread(target=_wait_for_the_end, args=(ended,), daemon=True).start()
