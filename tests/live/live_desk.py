@@ -1,6 +1,7 @@
 """A console in Live before a stand-in on loopback, filled by itself, and everything it can be told to do."""
 
 import json
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from tests.waiting import wait_until
 
 LIVE_KEY = "rk_live_obviouslyfake"
 ACCOUNT = "BioQL offline"
+STRIPE = "live-stripe.db"
 CARD = {"card_number": "4242 4242 4242 4242", "exp": "12/34", "cvc": "123", "email": "jane@uni.example"}
 
 
@@ -92,23 +94,39 @@ class LiveDesk:
 
 
 @asynccontextmanager
-async def live_desk(data_dir: Path, folder: Path, *, filled: bool = True) -> AsyncIterator[LiveDesk]:
-    """The window in Live with three users, everything told to Stripe, and locked."""
-    sandbox = Sandbox(folder / "live-stripe.db")
+async def live_desk(data_dir: Path, folder: Path) -> AsyncIterator[LiveDesk]:
+    """The window in Live with three users, everything told to Stripe, and locked. It is filled once for all tests."""
+    kept = folder.parent / "filled-live-desk"
+    if not kept.exists():
+        async with _opened(data_dir, folder) as (desk, standin, sandbox):
+            await desk.console.workers.stripe.run(_fill, desk.console, sandbox, standin)
+        shutil.copytree(data_dir, kept / "data")
+        shutil.copy(folder / STRIPE, kept / STRIPE)
+    else:
+        shutil.copytree(kept / "data", data_dir, dirs_exist_ok=True)
+        shutil.copy(kept / STRIPE, folder / STRIPE)
+    async with _opened(data_dir, folder) as (desk, standin, sandbox):
+        with desk.console.store.read() as work:
+            people = [work.users.by_email(f"{name}@uni.example") for name in ("jane", "bob", "carl")]
+        yield LiveDesk(desk, standin, sandbox, *people)
+
+
+@asynccontextmanager
+async def _opened(data_dir: Path, folder: Path) -> AsyncIterator[tuple[Desk, LiveStandin, Sandbox]]:
+    sandbox = Sandbox(folder / STRIPE)
     standin = LiveStandin(InProcess(sandbox), sandbox.secret_key)
     try:
         where = {"environment": "live", "stripe_at": standin.url, "dashboard_url": "https://bioql.example"}
         async with open_window(data_dir, users=0, **where) as desk:  # type: ignore[arg-type]
             console = desk.console
             await console.workers.keychain.run(console.credentials.save_secret_key, Environment.LIVE, LIVE_KEY)
-            people = await console.workers.stripe.run(_fill, console, sandbox, standin)
-            yield LiveDesk(desk, standin, sandbox, *people)
+            yield desk, standin, sandbox
     finally:
         standin.close()
         sandbox.close()
 
 
-def _fill(console: Any, sandbox: Sandbox, standin: LiveStandin) -> tuple[User, User, User]:
+def _fill(console: Any, sandbox: Sandbox, standin: LiveStandin) -> None:
     console.stripe.gateway()  # whose key it is
     live = console.live
     live.arm_standing(tuple(Standing), "", "", ACCOUNT, "tests")
@@ -120,7 +138,7 @@ def _fill(console: Any, sandbox: Sandbox, standin: LiveStandin) -> tuple[User, U
     with acting_for(Standing.CUSTOMERS):
         jane = console.registration.register("Jane Smith", "jane@uni.example", "pm_card_visa").user
         bob = console.registration.register("Bob Ray", "bob@uni.example").user
-    carl = console.registration.register("Carl Orff", "carl@uni.example", create_stripe_account=False).user
+    console.registration.register("Carl Orff", "carl@uni.example", create_stripe_account=False)
     console.users.adjust(jane.id, 60_000_000, "tests", "Opening")
     for _ in range(2):
         pay(sandbox, _link(console, jane).url)
@@ -134,7 +152,6 @@ def _fill(console: Any, sandbox: Sandbox, standin: LiveStandin) -> tuple[User, U
     _link(console, jane)
     wait_until(lambda: not _waiting(console), 15)
     live.lock_standing("tests")
-    return jane, bob, carl
 
 
 def _link(console: Any, user: User) -> CheckoutLink:
