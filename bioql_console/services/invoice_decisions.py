@@ -49,6 +49,7 @@ def _paid(event: ReceivedEvent, content: dict[str, Any], work: Work) -> Outcome:
     """Cash came in on an invoice. Credit that it used up is no cash."""
     if not content.get("amount_paid") and (ignored := _nothing_in_it(content, work)):
         return ignored
+    before = work.invoices.get(text_of(content, "id"))
     invoice, user = _heard(content, work)
     if content.get("status") != "paid":
         raise Misfit("It is about a payment, but the invoice is not paid.")
@@ -63,6 +64,8 @@ def _paid(event: ReceivedEvent, content: dict[str, Any], work: Work) -> Outcome:
     if payment := text_of(content, "payment_intent"):  # versions before 2025-03-31 name it here
         work.invoices.add_payment(payment, invoice.id)
     _take_back_write_off(event, invoice, user, work)
+    if before is not None and before.state is InvoiceState.UNCOLLECTIBLE:
+        _keep_credit_covered(event, before, cents + outside, content, user, work)
     memo = f"Invoice {invoice.number or invoice.id}"
     posted = False
     if cents:
@@ -131,6 +134,21 @@ def _uncollectible(event: ReceivedEvent, content: dict[str, Any], work: Work) ->
         return applied("It had been written off before.", invoice.id, user.id)
     work.invoices.settle(invoice.id, cents)
     return applied(f"{dollars(cents)} were written off.", invoice.id, user.id, -micros)
+
+
+def _keep_credit_covered(
+    event: ReceivedEvent, before: Invoice, cents: int, content: dict[str, Any], user: User, work: Work
+) -> None:
+    """It was written off, as far as nothing else had paid for it, and is paid after all: what it collected beyond that
+    is credit, for the next invoice."""
+    written_off = work.ledger.posted_micros(EntryKind.WRITE_OFF, "invoice", before.id, Account.WRITE_OFFS)
+    if not written_off and not work.outbox.occurred_ms(f"uncollectible-{before.id}"):
+        return  # that it is uncollectible was only mentioned yet
+    # A credit note on its way becomes credit by itself.
+    others = before.settled_cents - cents_of(content, "pre_payment_credit_notes_amount")
+    surplus = cents - max(written_off // MICROS_PER_CENT, others)
+    words = f"Paid beyond what was owed on invoice {before.number}"
+    queue_balance(work, user, f"after-all-{before.id}", max(0, surplus), event.created_ms, words)
 
 
 def _take_back_write_off(event: ReceivedEvent, invoice: Invoice, user: User, work: Work) -> None:

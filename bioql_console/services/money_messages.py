@@ -73,9 +73,12 @@ class MoneyMessages:
             assert user is not None
             # Another process may have come this far too; only one of them may go on.
             mine = work.outbox.replaced(message.id, "The invoice asks for less than this by now.", self._now_ms())
-            if mine and (known is None or known.state is not InvoiceState.VOID):
-                # Of a void invoice the payment took over what nothing else will collect.
+            state = known.state if known is not None else None
+            # Of a void invoice the payment took over what nothing else will collect.
+            if mine and state is not InvoiceState.VOID:
                 work.invoices.settle(invoice, -message.value)
+            # Nor does Stripe collect what is left of one that was written off; its event tells if it is paid after all.
+            if mine and state not in (InvoiceState.VOID, InvoiceState.UNCOLLECTIBLE):
                 queue_balance(work, user, f"{message.key}:instead", message.value, message.occurred_ms, words)
             work.commit()
         return False

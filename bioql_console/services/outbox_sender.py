@@ -196,6 +196,8 @@ class OutboxSender:
                     self._mark_sent(message)
                     count += 1
             except OperatorError as error:
+                if error.code.startswith("db."):
+                    raise  # it says nothing of the message, which is tried again when its lease ends
                 self._give_back(message, error)
                 if error.code in PASSING:
                     self._release(money[number + 1 :])  # the next ones would meet the same wall

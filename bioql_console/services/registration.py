@@ -111,7 +111,8 @@ class Registration:
             name,
             email,
             ApiKey.of(key),
-            self._now_ms(),
+            # By Stripe's clock, where it bills the user: see `settlement.billed_from_ms`.
+            subscription.started_ms if subscription else self._now_ms(),
             stripe_customer_id=side.customer.id if side else None,
             stripe_subscription_id=subscription.id if subscription else None,
             threshold_by=subscription.threshold_by if subscription else None,

@@ -152,6 +152,16 @@ def begin_subscription(work: Work, user: User, subscription: str, started_ms: in
         )
 
 
+def billed_from_ms(work: Work, user: User) -> int:
+    """From when on Stripe bills the user's usage, by Stripe's clock; 0 without a subscription.
+
+    A run that is dated earlier, because the clock here is slow, would be collected by nobody.
+    """
+    if not user.stripe_subscription_id:
+        return 0
+    return work.outbox.occurred_ms(f"begin-{user.stripe_subscription_id}") or user.created_ms
+
+
 def is_in_balance(work: Work, user: User, usage_ms: int) -> bool:
     """Whether usage went to the Stripe balance when the subscription began, which never bills it."""
     began_ms = work.outbox.occurred_ms(f"begin-{user.stripe_subscription_id}")

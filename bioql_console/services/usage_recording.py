@@ -10,9 +10,11 @@ from bioql_console.domain.users import User
 from bioql_console.services.changes import Change, Changes
 from bioql_console.services.metering import queue_usage
 from bioql_console.services.ports import Store
-from bioql_console.services.settlement import queue_invoice_at_threshold
+from bioql_console.services.settlement import billed_from_ms, queue_invoice_at_threshold
 
 MOST_SHOTS = 1_000_000_000
+# A clock that differs from Stripe's by more is no clock; what Stripe makes of such a date, its refusal tells.
+CLOCKS_APART_MS = 3_600_000
 
 
 class UsageRecording:
@@ -46,11 +48,12 @@ class UsageRecording:
         """
         if not 0 < shots <= MOST_SHOTS:
             raise ValueError(f"shots_executed must be 1–{MOST_SHOTS}")
-        now_ms = self._now_ms()
+        clock_ms = self._now_ms()
         # Ids of different users can't collide: each lives in the user's own space.
         stored_id = f"{user.id}:{usage_id}" if usage_id else f"usage_{uuid.uuid4().hex}"
         name = normal_backend(backend)
         with self._store.write() as work:
+            now_ms = _dated(clock_ms, billed_from_ms(work, user))
             each = work.tariff.price_list().micros_per_shot(name, now_ms)
             cost = shots * each if succeeded else 0
             usage = Usage(stored_id, user.id, name, shots, each, cost, succeeded, now_ms)
@@ -66,3 +69,8 @@ class UsageRecording:
             work.commit()
         self._changes.publish(Change("usage", user.id), Change("balances", user.id), Change("outbox"))
         return usage
+
+
+def _dated(clock_ms: int, billed_from_ms: int) -> int:
+    """When a run was, which Stripe can't have billed from before it billed the user at all."""
+    return billed_from_ms if clock_ms < billed_from_ms <= clock_ms + CLOCKS_APART_MS else clock_ms

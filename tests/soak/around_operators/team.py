@@ -191,7 +191,12 @@ class Team:
         wrong += self.customers.wrong(self._rows)
         wrong += self._doubled()
         if (books := self._books_cents()) != (stripe := self._stripe_cents()):
-            wrong.append(f"the books have {books} cents at Stripe, Stripe has {stripe}")
+            kinds = self._rows(
+                "SELECT kind, (sum(micros) / 10000)::bigint FROM postings p JOIN journal_entries e ON e.id = p.entry_id"
+                " WHERE account = 'stripe_clearing' GROUP BY kind"
+            )
+            words = ", ".join(f"{kind} {cents}" for kind, cents in kinds)
+            wrong.append(f"the books have {books} cents at Stripe ({words}), Stripe has {stripe}")
         return wrong + (self._metered_otherwise() if drained else [])
 
     def _doubled(self) -> list[str]:
