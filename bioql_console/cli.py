@@ -24,6 +24,9 @@ app = typer.Typer(
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Holds everything that is written.")]
 DatabaseUrl = Annotated[str | None, typer.Option("--database", help="Another database, as an SQLAlchemy URL.")]
+ActiveEnvironment = Annotated[
+    Environment | None, typer.Option("--env", help="Default: the active environment of the settings.")
+]
 DAY = "%Y-%m-%d"
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")]
 
@@ -72,7 +75,7 @@ def gui(
 
 @app.command()
 def serve(
-    env: Annotated[Environment | None, typer.Option(help="Default: the active environment of the settings.")] = None,
+    env: ActiveEnvironment = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 chooses a free port. Default: 5001.")] = None,
     database: DatabaseUrl = None,
@@ -149,6 +152,37 @@ def verify(data_dir: DataDir = None, database: DatabaseUrl = None, as_json: AsJs
     raise typer.Exit(0 if found.ok else 1)
 
 
+@app.command()
+def backup(
+    target: Annotated[Path | None, typer.Argument(help="A file or folder. Default: the backups folder.")] = None,
+    data_dir: DataDir = None,
+    database: DatabaseUrl = None,
+    env: ActiveEnvironment = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy the ledger while everything goes on, and recompute the books in the copy."""
+    from bioql_console.backing_up import BackupOptions, answer
+
+    raise typer.Exit(answer(BackupOptions(target, data_dir, database, env), as_json=as_json))
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="A backup.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Back up the ledger that is here, then replace it.")
+    ] = False,
+    data_dir: DataDir = None,
+    database: DatabaseUrl = None,
+    env: ActiveEnvironment = None,
+    as_json: AsJson = False,
+) -> None:
+    """Put a backup in the ledger's place, whole or not at all."""
+    from bioql_console.restoring import RestoreOptions, answer
+
+    raise typer.Exit(answer(RestoreOptions(file, replace, data_dir, database, env), as_json=as_json))
+
+
 @app.command("import")
 def import_users(
     file: Annotated[Path, typer.Argument(help="The old server's users.db; it is only read.")],
@@ -157,7 +191,7 @@ def import_users(
     no_credit: Annotated[bool, typer.Option("--no-credit", help="Leave prepaid credit out.")] = False,
     data_dir: DataDir = None,
     database: DatabaseUrl = None,
-    env: Annotated[Environment | None, typer.Option(help="Default: the active environment of the settings.")] = None,
+    env: ActiveEnvironment = None,
 ) -> None:
     """Bring in an existing BioQL database, all of it or nothing; doing it again changes nothing."""
     from bioql_console.importing import ImportOptions, answer
@@ -172,7 +206,7 @@ def reconcile(
     last: Annotated[
         datetime | None, typer.Option("--to", formats=[DAY], help="Last UTC day. Default: until now.")
     ] = None,
-    env: Annotated[Environment | None, typer.Option(help="Default: the active environment of the settings.")] = None,
+    env: ActiveEnvironment = None,
     data_dir: DataDir = None,
     database: DatabaseUrl = None,
     as_json: AsJson = False,

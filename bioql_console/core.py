@@ -130,6 +130,7 @@ class Core:
         self.environment = environment
         self.data_dir = data_dir
         self.database = database
+        database.environment = environment
         try:
             database.open(data_dir / "backups")
         except BaseException:
@@ -159,7 +160,7 @@ class Core:
         self.refunds = Refunds(store, stripe, self.users, changes, now_ms)
         self.checkouts = CheckoutLinks(store, stripe, changes, now_ms, environment)
         self.imports = LegacyImport(
-            store, open_legacy, lambda: self.database.back_up(data_dir / "backups"), changes, now_ms
+            store, open_legacy, lambda: self.database.back_up(data_dir / "backups").backup.path, changes, now_ms
         )
         lag_ms = 0 if environment is Environment.SANDBOX else METER_LAG_MS
         counter = StripeUsageMeter(stripe.gateway)

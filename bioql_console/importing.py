@@ -51,7 +51,8 @@ def run_import(options: ImportOptions) -> ImportReport:
         stack.enter_context(_no_collecting())
         database, folder = _preview_ledger(options) if options.dry_run else _ledger(options, stack)
         stack.callback(database.close)
-        imports = LegacyImport(database, open_legacy, lambda: database.back_up(folder / "backups"), Changes(), now_ms)
+        copies = folder / "backups"
+        imports = LegacyImport(database, open_legacy, lambda: database.back_up(copies).backup.path, Changes(), now_ms)
         progress = stack.enter_context(ProgressLine())
         if options.dry_run:
             return imports.preview(options.file, with_credit=options.with_credit, progress=progress.show)
@@ -82,6 +83,7 @@ def _print(words: str) -> None:
 def _ledger(options: ImportOptions, stack: ExitStack) -> tuple[Database, Path]:
     folder = data_directory(options.data_dir)
     database = ledger_at(_url(options, folder))
+    database.environment = _environment(options, folder)
     if database.path is not None:
         # A minute of writing would keep a server's customers waiting for longer than they do.
         stack.enter_context(InstanceLock(folder, "import"))
@@ -103,9 +105,12 @@ def _preview_ledger(options: ImportOptions) -> tuple[Database, Path]:
 
 
 def _url(options: ImportOptions, folder: Path) -> str:
-    settings = load(folder)
-    environment = options.environment or Environment(settings.environment)
-    return database_url(settings, folder, environment, options.database, make=not options.dry_run)
+    environment = _environment(options, folder)
+    return database_url(load(folder), folder, environment, options.database, make=not options.dry_run)
+
+
+def _environment(options: ImportOptions, folder: Path) -> Environment:
+    return options.environment or Environment(load(folder).environment)
 
 
 @contextmanager

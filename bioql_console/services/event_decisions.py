@@ -11,7 +11,12 @@ from bioql_console.domain.meter_errors import METER_REPORTS
 from bioql_console.domain.money import MICROS_PER_CENT, USD, plain_dollars
 from bioql_console.domain.users import User
 from bioql_console.domain.webhooks import EventState, Outcome, ReceivedEvent
-from bioql_console.services import invoice_decisions, money_back_decisions, subscription_decisions
+from bioql_console.services import (
+    invoice_decisions,
+    links_lost_by_restore,
+    money_back_decisions,
+    subscription_decisions,
+)
 from bioql_console.services.event_content import Decision, Misfit, applied, dollars, has_huge_number, text_of
 from bioql_console.services.payments import payment_of
 from bioql_console.services.ports import Work
@@ -141,6 +146,8 @@ def _link_of(session: dict[str, Any], work: Work) -> tuple[CheckoutLink, User]:
     if link is None:
         # Also of a page that Stripe made again from an expired one: it keeps the reference.
         link = work.checkouts.by_reference(text_of(session, "client_reference_id"))
+    if link is None:
+        link = links_lost_by_restore.found_again(session, user, work)
     if link is None:
         raise Misfit("We did not make this Checkout session.")
     if link.user_id != user.id:

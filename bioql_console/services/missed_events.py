@@ -22,8 +22,10 @@ KEPT_MS = 30 * DAY_MS
 GRACE_MS = 2 * 60_000
 # Where nothing is delivered, there is no sense in waiting longer than a moment.
 POLL_GRACE_MS = 5_000
-# Each look goes back this far behind what is complete: Stripe may list an event late.
-OVERLAP_MS = 3_600_000
+# Stripe may list an event late. Each look goes back a little behind what is complete, and now and then far: with 50
+# events a second, an hour of them is 1,800 pages, which nobody should read every half minute.
+OVERLAP_MS, FAR_OVERLAP_MS = 2 * 60_000, 3_600_000
+FAR_EVERY_MS = 15 * 60_000
 # Clocks of several consoles differ by less; a time further ahead is a mistake.
 SKEW_MS = 5 * 60_000
 FRESH_MS = 30_000
@@ -95,6 +97,7 @@ class MissedEvents:
         self._feeds: tuple[EventFeed, ...] = tuple(feeds) or (SnapshotFeed(stripe),)
         self._console = uuid.uuid4().hex
         self._claim_ms = 0
+        self._far_ms = 0
         self._at_work = threading.Lock()
         self._recent: tuple[int, tuple[ListedEvent, ...]] | None = None
         self.status = BackfillStatus()
@@ -225,7 +228,8 @@ class MissedEvents:
             return horizon_ms
         if known.complete_until_ms > now_ms + SKEW_MS:
             return horizon_ms  # a clock was wrong when that was written down
-        return max(horizon_ms, known.complete_until_ms - OVERLAP_MS)
+        far = not 0 <= now_ms - self._far_ms < FAR_EVERY_MS
+        return max(horizon_ms, known.complete_until_ms - (FAR_OVERLAP_MS if far else OVERLAP_MS))
 
     def _kinds(self) -> str:
         """A newer console may care about more types: what is complete for the old ones is not for those."""
@@ -254,6 +258,7 @@ class MissedEvents:
                 self._changes.publish(Change("backfill"))
             progress(now)
 
+        began_ms = self._now_ms()
         search = EventSearch(
             self._store,
             self._feeds,
@@ -272,6 +277,9 @@ class MissedEvents:
             ended = True
         except OperatorError as error:
             problem = error
+        else:
+            if began_ms - since_ms >= FAR_OVERLAP_MS:
+                self._far_ms = began_ms
         shown, self._recent = always_tell or self.status.progress is not None, None
         self.status = replace(self.status, progress=None)
         if shown:

@@ -69,7 +69,7 @@ class CheckoutCalls(StripeCalls):
             params["created"] = {"gte": since_ms // 1000}
         if types:
             params["types"] = list(types)
-        return (self.read(_event, one) for one in self.ask_all(self.v1.events.list, params))
+        return (self.read(_event, one) for page in self.ask_pages("/v1/events", params) for one in page)
 
     def retrieve_event(self, event_id: str) -> StripeEvent:
         """One event as Stripe keeps it, for 30 days."""

@@ -1,26 +1,26 @@
 """Opening a database and running transactions on it."""
 
-import sqlite3
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, text
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import Connection, event, text
 
+from bioql_console.domain.backups import Progress
 from bioql_console.domain.database_address import DatabaseSeen
+from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError, Trouble
 from bioql_console.domain.rights import EVERYTHING, Rights, Role, ask_for
-from bioql_console.storage import migrate, postgresql, roles, sqlite_file
+from bioql_console.storage import backing_up, migrate, postgresql, roles, sqlite_engine, sqlite_file
 from bioql_console.storage.change_feed import ChangeFeed, FileFeed, Heard, Noted
 from bioql_console.storage.change_notes import ChangeNotes
 from bioql_console.storage.failures import explained
+from bioql_console.storage.sqlite_copy import never, silent
+from bioql_console.storage.standing import Standing, standing_of
 from bioql_console.storage.trouble import TroubleWatch
 from bioql_console.storage.unit_of_work import UnitOfWork
-
-BUSY_TIMEOUT_MS = 5_000
 
 
 def sqlite_url(path: Path) -> str:
@@ -54,15 +54,17 @@ class Database:
 
     def __init__(self, url: str, now_ms: Callable[[], int], password: str | None = None) -> None:
         self.url = postgresql.parsed(url)
+        self.environment: Environment | None = None
+        """Whose ledger it is, for the names of backups; None where nobody said."""
         self._now_ms = now_ms
         self.troubles = TroubleWatch(now_ms)
         self._file: sqlite_file.Identity | None = None
         self._link: postgresql.Link | None = None
-        self._engine = (
-            _sqlite_engine(self.url) if self._is_sqlite else postgresql.make_engine(self.url, password, self._connected)
-        )
         if self._is_sqlite:
+            self._engine = sqlite_engine.make_engine(self.url)
             event.listen(self._engine, "do_connect", self._before_connecting)
+        else:
+            self._engine = postgresql.make_engine(self.url, password, self._connected)
         self._notes = ChangeNotes(self._engine, uuid.uuid4().hex)
         self.on_breach: Callable[[], None] = lambda: None
         """Called after a transaction was refused because it would have left the books broken."""
@@ -129,18 +131,24 @@ class Database:
         """The address without a password."""
         return self.url.set(password=None).render_as_string(hide_password=False)
 
-    def open(self, backups: Path) -> None:
-        """Create or upgrade the schema; the old file is copied to `backups` first.
+    def open(self, backups: Path | None) -> None:
+        """Create or upgrade the schema; before an upgrade a backup goes to the folder `backups`, if there is one.
 
         Raises:
-            OperatorError: `db.too_new`, `db.corrupt`, `db.read_only`, `db.missing`, … Nothing is changed then.
+            OperatorError: `db.too_new`, `db.corrupt`, `db.read_only`, `db.missing`, `backup.*`, … Nothing is changed
+                then.
         """
         if self.path is not None:
             sqlite_file.prepare(self.path)
+
+        def back_up(schema: str) -> None:
+            if backups is not None:
+                self._back_up(self._order(backups, schema))
+
         with self._explained():
-            migrate.upgrade(self._engine, self.path, backups, self._now_ms())
+            migrate.upgrade(self._engine, back_up)
             if self.path is not None:
-                _write_ahead(self._engine)
+                sqlite_engine.write_ahead(self._engine)
                 self._file = sqlite_file.identity(self.path)
             self._ask_for_rights()
 
@@ -174,22 +182,57 @@ class Database:
         server = self._link.server if self._link else "SQLite"
         return DatabaseSeen(server, self.encrypted, standing, self._rights())
 
-    def back_up(self, folder: Path) -> Path | None:
-        """Copy the file into a folder, as it was last committed; None for PostgreSQL, which has its own tools.
+    def back_up(
+        self,
+        target: Path,
+        *,
+        verify: bool = False,
+        progress: Progress = silent,
+        cancelled: Callable[[], bool] = never,
+    ) -> backing_up.Made:
+        """Write a backup of the ledger as it was last committed, while others go on reading and writing.
+
+        Args:
+            target: A folder, or the file.
+            verify: Whether to recompute the books in it.
 
         Raises:
-            OperatorError: `db.backup_failed`.
+            OperatorError: `db.backup_failed`, `backup.*`.
         """
-        if self.path is None:
-            return None
-        try:
-            return migrate.back_up(self.path, folder, migrate.HEAD, self._now_ms())
-        except (OSError, sqlite3.Error) as error:
-            raise OperatorError(
-                f"The database can't be copied to {folder}; nothing was changed.",
-                fix="Check that the folder is yours and that the disk has space, then retry.",
-                code="db.backup_failed",
-            ) from error
+        with self._explained():
+            schema = self.standing().schema or migrate.HEAD
+            order = self._order(target, schema)
+            # Only books of this version's schema can be recomputed.
+            verify = verify and schema == migrate.HEAD
+            return self._back_up(replace(order, verify=verify, progress=progress, cancelled=cancelled))
+
+    @contextmanager
+    def replacing(self) -> Iterator[tuple[Connection, Callable[[Connection], UnitOfWork]]]:
+        """A connection over which PostgreSQL's ledger can be replaced, the only one of ours, and what works over it."""
+        with self._explained():
+            roles.make_roles(self._engine)
+        self._engine.dispose()
+        with self._explained(), self._engine.connect() as connection:
+            yield connection, lambda over: UnitOfWork(over, self._now_ms, self._notes, self.on_breach)
+
+    def standing(self) -> Standing:
+        """What is here, of whatever version, without changing it.
+
+        Raises:
+            OperatorError: `db.foreign`, `db.corrupt`, `db.empty`, `db.unreachable`, …
+        """
+        if self.path is not None:
+            if not self.path.exists():
+                return Standing(None, True, {})
+            sqlite_file.refuse_cut_off(self.path)
+        with explained(self.words), self._engine.connect() as connection:
+            return standing_of(connection)
+
+    def _order(self, target: Path, schema: str) -> backing_up.Order:
+        return backing_up.Order(target, self.environment, schema, self._now_ms())
+
+    def _back_up(self, order: backing_up.Order) -> backing_up.Made:
+        return backing_up.back_up(self._engine, self.path, order)
 
     @contextmanager
     def read(self) -> Iterator[UnitOfWork]:
@@ -253,35 +296,3 @@ class Database:
 
     def close(self) -> None:
         self._engine.dispose()
-
-
-def _sqlite_engine(url: URL) -> Engine:
-    # Parameters hold names, e-mails and key hashes; they have no place in an error's text.
-    engine = create_engine(url, hide_parameters=True)
-    event.listen(engine, "connect", _on_sqlite_connect)
-    event.listen(engine, "begin", _on_sqlite_begin)
-    return engine
-
-
-def _on_sqlite_connect(raw: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
-    # The driver's own transactions start late and leave DDL outside; we begin ourselves.
-    # Nothing here writes to the file: it may turn out to be somebody else's.
-    raw.isolation_level = None
-    cursor = raw.cursor()
-    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
-
-
-def _on_sqlite_begin(connection: Connection) -> None:
-    write = connection.get_execution_options().get("bioql_write", False)
-    connection.exec_driver_sql(f"PRAGMA query_only = {int(not write)}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-
-def _write_ahead(engine: Engine) -> None:
-    """Let readers and the writer work side by side. The file remembers; a restored copy may not."""
-    with closing(engine.raw_connection()) as raw, closing(raw.cursor()) as cursor:
-        cursor.execute("PRAGMA query_only = 0")
-        cursor.execute("PRAGMA journal_mode = WAL")

@@ -1,7 +1,6 @@
 """Bringing a database to this version's schema: backup first, all or nothing, never from a newer one."""
 
-import sqlite3
-from contextlib import closing
+from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, text
@@ -10,26 +9,28 @@ from bioql_console.domain.errors import OperatorError
 from bioql_console.storage import roles
 
 # The newest migration, repeated here so that an up-to-date database starts without importing Alembic (0.3 s).
-HEAD = "0014"
+HEAD = "0015"
 # Any fixed number: it names the lock under which PostgreSQL lets one process at a time make or change the schema.
 MIGRATION_LOCK = 7_303_002
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
-def upgrade(engine: Engine, path: Path | None, backups: Path, now_ms: int) -> None:
-    """Create or upgrade the schema in one transaction; an existing SQLite file is copied to `backups` first.
+def upgrade(engine: Engine, back_up: Callable[[str], object]) -> None:
+    """Create or upgrade the schema in one transaction; of an existing ledger a backup is made first.
+
+    Args:
+        back_up: Makes it; is told the schema that the ledger still has.
 
     Raises:
-        OperatorError: `db.too_new`, `db.foreign`.
+        OperatorError: `db.too_new`, `db.foreign`, and what keeps a backup from being made.
     """
     with engine.connect() as connection:
-        current = _revision(connection)
+        current = revision(connection)
     if current == HEAD:
         return
     if current is not None:
-        _refuse_unknown(current)
-        if path is not None:
-            back_up(path, backups, current, now_ms)
+        refuse_unknown(current)
+        back_up(current)
     if engine.dialect.name == "postgresql":
         roles.make_roles(engine)
     with engine.connect().execution_options(bioql_write=True) as connection:
@@ -39,10 +40,10 @@ def upgrade(engine: Engine, path: Path | None, backups: Path, now_ms: int) -> No
             connection.execute(text("SET LOCAL statement_timeout = 0"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
         # Another process may have been faster; the lock makes sure of it.
-        if _revision(connection) != HEAD:
+        if revision(connection) != HEAD:
             if connection.dialect.name == "postgresql":
                 roles.become_admin(connection)
-            _run(connection)
+            run(connection)
         connection.commit()
 
 
@@ -53,11 +54,11 @@ def require_current(engine: Engine) -> None:
         OperatorError: `db.too_new`, `db.too_old`, `db.foreign`.
     """
     with engine.connect() as connection:
-        current = _revision(connection)
+        current = revision(connection)
     if current == HEAD:
         return
     if current is not None:
-        _refuse_unknown(current)
+        refuse_unknown(current)
     raise OperatorError(
         "The database is older than this version of the console.",
         fix="Start the console or `serve` once: it makes a backup and upgrades.",
@@ -71,14 +72,19 @@ def standing(connection: Connection) -> str:
     Raises:
         OperatorError: `db.too_new`, `db.foreign`.
     """
-    current = _revision(connection)
+    current = revision(connection)
     if current is None or current == HEAD:
         return "none" if current is None else "current"
-    _refuse_unknown(current)
+    refuse_unknown(current)
     return "older"
 
 
-def _revision(connection: Connection) -> str | None:
+def revision(connection: Connection) -> str | None:
+    """The schema's number; None while there is no table at all.
+
+    Raises:
+        OperatorError: `db.foreign`.
+    """
     tables = set(inspect(connection).get_table_names())
     if "alembic_version" not in tables:
         if tables:
@@ -91,7 +97,8 @@ def _revision(connection: Connection) -> str | None:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
 
 
-def _refuse_unknown(revision: str) -> None:
+def refuse_unknown(revision: str) -> None:
+    """Raises OperatorError `db.too_new` when no migration of this version has the number."""
     from alembic.script import ScriptDirectory
     from alembic.util.exc import CommandError
 
@@ -105,18 +112,8 @@ def _refuse_unknown(revision: str) -> None:
         ) from error
 
 
-def back_up(path: Path, backups: Path, revision: str, now_ms: int) -> Path:
-    """Copy a SQLite file, as it was last committed; the copy's name tells its schema."""
-    backups.mkdir(mode=0o700, parents=True, exist_ok=True)
-    while (target := backups / f"{path.stem}-{revision}-{now_ms}.db").exists():
-        now_ms += 1
-    target.touch(mode=0o600)
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(target)) as copy:
-        source.backup(copy)
-    return target
-
-
-def _run(connection: Connection) -> None:
+def run(connection: Connection) -> None:
+    """Bring the schema to this version within the transaction that is open."""
     from alembic import command
     from alembic.config import Config
 

@@ -145,6 +145,19 @@ class Outbox(OutboxReader):
             .values(error=error[:LONGEST_ERROR], claimed_by="", next_attempt_ms=next_attempt_ms)
         )
 
+    def doubt(self, since_ms: int) -> None:
+        """Stripe may have had each waiting message since then: no answer to a new try is taken for one to the first."""
+        self._connection.execute(
+            update(outbox)
+            .where(WAITS)
+            .values(
+                claimed_by="",
+                attempts=func.coalesce(func.nullif(outbox.c.attempts, 0), 1),
+                tried_ms=func.coalesce(outbox.c.tried_ms, since_ms),
+                first_tried_ms=func.coalesce(outbox.c.first_tried_ms, since_ms),
+            )
+        )
+
     def refused(self, message_id: int, error: str, code: str = "", report: str = "") -> None:
         """Stripe said no; an operator has to look."""
         self._connection.execute(

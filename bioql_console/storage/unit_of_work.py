@@ -21,6 +21,7 @@ from bioql_console.storage.outbox import Outbox
 from bioql_console.storage.receivables import Receivables
 from bioql_console.storage.reconciliation import LedgerFacts
 from bioql_console.storage.refused_keys import RefusedKeys
+from bioql_console.storage.restores import Restores
 from bioql_console.storage.safety import PostingGuard, Safety
 from bioql_console.storage.stripe_accounts import StripeAccounts
 from bioql_console.storage.tariff import Tariff
@@ -59,6 +60,7 @@ class UnitOfWork:
         self.inbox = Inbox(connection)
         self.accounts = StripeAccounts(connection)
         self.coverage = EventCoverage(connection)
+        self.restores = Restores(connection, now_ms)
         self.outbox = Outbox(connection)
         self.error_reports = ErrorReports(connection)
         self.activity = ActivityLog(connection, now_ms)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bioql_console.domain.errors import OperatorError
-from bioql_console.storage import database as database_module
+from bioql_console.storage import sqlite_engine
 from bioql_console.storage.database import Database, sqlite_url
 from tests.disks import SmallDisk, disk_missing, small_disk
 from tests.server.test_webhooks import event
@@ -183,7 +183,7 @@ sys.stdin.readline()
 def test_another_program_holds_the_lock(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(sqlite3.connect(site.console.store.path)) as probe:
         assert probe.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    monkeypatch.setattr(database_module, "BUSY_TIMEOUT_MS", 100)
+    monkeypatch.setattr(sqlite_engine, "BUSY_TIMEOUT_MS", 100)
     site.console.store._engine.dispose()  # so that connections with the shorter patience are made
     command = [sys.executable, "-c", HOLDS_THE_LOCK, str(site.console.store.path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:

@@ -18,7 +18,7 @@ from tests.storage.people import NOW, rows
 def importer(database: Database, now_ms: int = NOW) -> LegacyImport:
     """Copies of a SQLite ledger go to "copies" beside it."""
     copies = (database.path or Path("unused")).parent / "copies"
-    return LegacyImport(database, open_legacy, lambda: database.back_up(copies), Changes(), lambda: now_ms)
+    return LegacyImport(database, open_legacy, lambda: database.back_up(copies).backup.path, Changes(), lambda: now_ms)
 
 
 def bring_in(database: Database, path: Path, *, with_credit: bool = True, now_ms: int = NOW) -> ImportReport:

@@ -101,7 +101,7 @@ def test_an_old_ledger_is_copied_and_then_upgraded(tmp_path: Path) -> None:
     assert revision(path) == migrate.HEAD
 
     (copy,) = (tmp_path / "backups").iterdir()
-    assert copy.name == f"bioql-0001-{NOW}.db"
+    assert copy.name == "bioql-ledger-0001-20261118T110640000Z.db"
     assert copy.stat().st_mode & 0o077 == 0
     assert (tmp_path / "backups").stat().st_mode & 0o077 == 0
     assert revision(copy) == "0001"
@@ -128,14 +128,14 @@ def test_a_copy_can_be_restored_and_upgraded_again(tmp_path: Path) -> None:
 )
 def test_an_upgrade_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = old_ledger(tmp_path / "bioql.db")
-    really = migrate._run
+    really = migrate.run
 
     def stumble(connection: Connection) -> None:
         connection.execute(text("CREATE TABLE half (id INTEGER)"))
         really(connection)
         raise RuntimeError("a migration stumbled")
 
-    monkeypatch.setattr(migrate, "_run", stumble)
+    monkeypatch.setattr(migrate, "run", stumble)
     database = Database(sqlite_url(path), lambda: NOW)
     with pytest.raises(RuntimeError, match="stumbled"):
         database.open(tmp_path / "backups")
@@ -159,11 +159,11 @@ import os, signal, sys
 from pathlib import Path
 from bioql_console.storage import migrate
 from bioql_console.storage.database import Database, sqlite_url
-path, really = Path(sys.argv[1]), migrate._run
+path, really = Path(sys.argv[1]), migrate.run
 def run(connection):
     really(connection)
     os.kill(os.getpid(), signal.SIGKILL)
-migrate._run = run
+migrate.run = run
 Database(sqlite_url(path), lambda: 1).open(path.parent / "backups")
 """
 

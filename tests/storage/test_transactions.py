@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.ledger import usage_fact
-from bioql_console.storage import database as database_module
+from bioql_console.storage import sqlite_engine
 from bioql_console.storage.database import Database
 from tests.storage.people import NOW, add_people, person, rows
 
@@ -138,7 +138,7 @@ def test_what_is_committed_is_on_the_disk(sqlite_database: Database) -> None:
     "The write is refused with a sentence and the next step, nothing is half done, and reading goes on.",
 )
 def test_a_locked_database_says_so(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database_module, "BUSY_TIMEOUT_MS", 50)
+    monkeypatch.setattr(sqlite_engine, "BUSY_TIMEOUT_MS", 50)
     other = Database(str(sqlite_database.url), lambda: NOW)
     (user,) = add_people(sqlite_database, person())
     with sqlite_database.write() as work:

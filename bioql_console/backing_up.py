@@ -1,0 +1,95 @@
+"""`backup`: a copy of the ledger while everything goes on, looked through before it gets its name."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bioql_console.app import operator_name
+from bioql_console.core import database_url
+from bioql_console.domain.environment import Environment
+from bioql_console.domain.errors import OperatorError
+from bioql_console.domain.money import plain_dollars
+from bioql_console.importing import ProgressLine
+from bioql_console.ledgers import ledger_at
+from bioql_console.settings import data_directory, load
+from bioql_console.storage.backing_up import Made
+
+
+class BackupOptions(NamedTuple):
+    """What `bioql-console backup` was asked for; None means as the settings say, and in the backups folder."""
+
+    target: Path | None
+    data_dir: Path | None
+    database: str | None
+    environment: Environment | None
+
+
+def run_backup(options: BackupOptions) -> Made:
+    """Back up and recompute the books in the copy, with progress on a terminal.
+
+    Raises:
+        OperatorError: `backup.*`, `db.*`.
+    """
+    folder = data_directory(options.data_dir)
+    settings = load(folder)
+    environment = options.environment or Environment(settings.environment)
+    target = (options.target or folder / "backups").expanduser().absolute()
+    database = ledger_at(database_url(settings, folder, environment, options.database, make=False))
+    database.environment = None if options.database and options.environment is None else environment
+    try:
+        database.open_existing()
+        with ProgressLine() as line:
+            made = database.back_up(target, verify=True, progress=line.show)
+        with database.write() as work:
+            work.activity.record(operator_name(), "made a backup", made.backup.path.name)
+            work.commit()
+        return made
+    finally:
+        database.close()
+
+
+def answer(options: BackupOptions, *, as_json: bool) -> int:
+    """Back up, and print what came of it; the answer is the exit code: 0 when the books in the copy balance."""
+    try:
+        made = run_backup(options)
+    except OperatorError as error:
+        if as_json:
+            refused = {"code": error.code, "what": error.what, "fix": error.fix}
+            sys.stdout.write(json.dumps({"ok": False, "error": refused}, ensure_ascii=False) + "\n")
+        raise
+    found = made.verification
+    assert found is not None
+    if as_json:
+        sys.stdout.write(json.dumps(as_json_object(made), ensure_ascii=False) + "\n")
+        return 0 if found.ok else 1
+    sys.stdout.write(f"{made.backup.path}\n")
+    sys.stdout.write(
+        f"  {made.backup.size_bytes / 1_000_000:,.1f} MB, {found.users:,} users, {found.entries:,} entries, "
+        f"{plain_dollars(found.owed_micros)} owed\n"
+    )
+    for difference in found.differences:
+        sys.stdout.write(f"DIFFERENCE  {difference.what}\n            → {difference.cure}\n")
+    words = "The books in it balance." if found.ok else "The backup is kept, but the books in it do not balance."
+    sys.stdout.write(words + "\n")
+    return 0 if found.ok else 1
+
+
+def as_json_object(made: Made) -> dict[str, Any]:
+    """The JSON answer. Its names stay; others may be added."""
+    backup, found = made.backup, made.verification
+    assert found is not None
+    return {
+        "ok": found.ok,
+        "file": str(backup.path),
+        "kind": backup.kind,
+        "environment": backup.environment.value if backup.environment else None,
+        "schema": backup.schema,
+        "made_ms": backup.made_ms,
+        "bytes": backup.size_bytes,
+        "users": found.users,
+        "entries": found.entries,
+        "owed_micros": found.owed_micros,
+        "credit_micros": found.credit_micros,
+        "differences": [{"what": each.what, "cure": each.cure} for each in found.differences],
+    }

@@ -1,0 +1,110 @@
+"""The figures of a soak, and what is wrong with them."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from tests.soak.around_window.customers import Counted
+from tests.soak.around_window.processes import cpu_s, handles, memory_kib, slope, threads
+
+MOST_MIB_PER_HOUR = 1.0
+# Shorter runs are still warming up: what grows then need not go on growing.
+WARM_AFTER_S = 20 * 60
+# Connections come and go with the requests of a moment.
+COME_AND_GO = {"fds": 12, "threads": 4, "qt_objects": 40, "qt_wrappers": 400}
+FEWER_NONES = 500
+
+
+class Record:
+    """Looked at again and again, judged at the end.
+
+    Args:
+        processes: Whose memory and handles are looked at.
+        lasts_s: How long it is to last.
+    """
+
+    def __init__(self, processes: Mapping[str, int], lasts_s: float) -> None:
+        self.samples: list[dict[str, float]] = []
+        self.wrongs: list[str] = []
+        self._processes = dict(processes)
+        self._began = time.monotonic()
+        self._lasts_s = lasts_s
+        self.took_s = 0.0
+        self._counted = Counted()
+        self._words: list[str] = []
+
+    @property
+    def ends(self) -> float:
+        """On the monotonic clock."""
+        return self._began + self._lasts_s
+
+    def add(self, signs: Mapping[str, float]) -> None:
+        """What the window says of itself, beside what the system says of every process."""
+        found = {"at_s": time.monotonic() - self._began, **signs, "fds": 0.0, "threads": 0.0}
+        for name, pid in self._processes.items():
+            found |= {f"{name}_{kind}_mib": kib / 1024 for kind, kib in memory_kib(pid).items()}
+            found[f"{name}_cpu_s"] = cpu_s(pid)
+            found["fds"] += handles(pid)
+            found["threads"] += threads(pid)
+        for kind in ("rss", "pss", "own"):
+            found[f"{kind}_mib"] = sum(found[f"{name}_{kind}_mib"] for name in self._processes)
+        self.samples.append(found)
+
+    def line(self) -> str:
+        """How it is now."""
+        now = self.samples[-1]
+        parts = [f"{now['at_s'] / 60:5.1f} min"]
+        for name in self._processes:
+            parts.append(f"{name} {now[f'{name}_own_mib']:.1f} MiB own, {now[f'{name}_rss_mib']:.1f} RSS")
+        parts.append(f"{now['fds']:.0f} files, {now['threads']:.0f} threads, {now['qt_objects']:.0f} QObjects")
+        parts.append(f"late {now['late_median_ms']:g}/{now['late_p99_ms']:g}/{now['late_worst_ms']:g} ms")
+        return " | ".join(parts)
+
+    def growth(self, name: str) -> float:
+        """Of a sign, an hour, over the last half."""
+        half = [each for each in self.samples if each["at_s"] >= self.samples[-1]["at_s"] / 2]
+        return slope([(each["at_s"] / 3600, each[name]) for each in half])
+
+    def judge(self, counted: Counted, wrongs: list[str]) -> None:
+        """What the books say was wrong, and what the figures say."""
+        self.took_s = self.samples[-1]["at_s"]
+        self._counted = counted
+        self.wrongs += wrongs
+        if counted.taken_nonsense:
+            self.wrongs.append(f"{counted.taken_nonsense} requests with a wrong signature were not refused.")
+        half = len(self.samples) // 2
+        first, last = self.samples[half // 2 : half], self.samples[half:]
+        for name, allowed in COME_AND_GO.items():
+            before, after = (max(each[name] for each in part) for part in (first or last, last))
+            if after > before + allowed:
+                self.wrongs.append(f"{name} grew from {before:.0f} to {after:.0f}.")
+        nones = [each["none_references"] for each in last]
+        if nones[0] - min(nones) > FEWER_NONES:
+            self.wrongs.append(f"References to None fell from {nones[0]:.0f} to {min(nones):.0f}.")
+        if self.took_s >= WARM_AFTER_S:
+            for name in ("own_mib", "rss_mib"):
+                if self.growth(name) > MOST_MIB_PER_HOUR:
+                    self.wrongs.append(f"{name} grows by {self.growth(name):.2f} MiB an hour.")
+
+    def report(self) -> list[str]:
+        """The figures, then what is wrong."""
+        first, last = self.samples[0], self.samples[-1]
+        minutes = self.took_s / 60
+        late = sorted(each["late_p99_ms"] for each in self.samples)
+        lines = [f"{minutes:.1f} minutes"]
+        lines += [f"  {name.replace('_', ' ')}: {value}" for name, value in asdict(self._counted).items()]
+        lines += [f"  {words}" for words in self._words]
+        for name in ("own_mib", "rss_mib", "pss_mib", *(f"{each}_own_mib" for each in self._processes)):
+            grown = f"{self.growth(name):+.2f} MiB/h over the last half"
+            lines.append(f"  {name.removesuffix('_mib')}: {first[name]:.1f} to {last[name]:.1f} MiB, {grown}")
+        for name in ("fds", "threads", "qt_objects", "qt_wrappers", "none_references"):
+            lines.append(f"  {name.replace('_', ' ')}: {first[name]:.0f} to {last[name]:.0f}")
+        lines.append(f"  loop late, 99 %: median {late[len(late) // 2]:g} ms, worst {late[-1]:g} ms")
+        for name in self._processes:
+            share = (last[f"{name}_cpu_s"] - first[f"{name}_cpu_s"]) / (last["at_s"] - first["at_s"] or 1)
+            lines.append(f"  {name}: {share:.0%} of a processor")
+        return [*lines, *(f"WRONG: {wrong}" for wrong in self.wrongs)]
+
+    def note(self, words: str) -> None:
+        """A further line of the report."""
+        self._words.append(words)

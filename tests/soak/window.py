@@ -1,0 +1,93 @@
+"""The window and its server for an hour, under 50 webhooks a second, while Stripe fails and strangers send nonsense.
+
+    scripts/soak window --minutes 60
+
+Customers run and pay at a stand-in for Stripe in another process; it sends each event twice and in disorder, and
+answers a part of all requests with 429, 500 or not at all. Meanwhile an operator looks around in the window. At the
+end every cent and every event is where it belongs, and neither memory nor handles nor Qt objects have grown.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.keychains import private_keychain
+from tests.soak.around_window.books import Books
+from tests.soak.around_window.customers import customers_of
+from tests.soak.around_window.record import Record
+from tests.soak.around_window.stage import Stage, stage
+
+# A payment makes about seven events, each of which is sent twice.
+WEBHOOKS_OF_A_PAYMENT = 14
+NONSENSE_SHARE = 0.05
+# How Stripe fails, as parts of all calls to its API.
+FAULTS: tuple[tuple[int | str, float], ...] = ((429, 0.02), (500, 0.02), ("reset", 0.01))
+SETTLES_WITHIN_S = 300.0
+CUSTOMERS = 200
+
+
+async def soak(
+    folder: Path, minutes: float, webhooks_per_s: float, *, customers: int = CUSTOMERS, say_every_s: float = 60.0
+) -> Record:
+    """Run it; the record says what was found. Needs a keychain of its own in the environment.
+
+    Args:
+        folder: An empty folder for everything that is written.
+    """
+    with stage(folder) as staged:
+        async with customers_of(customers, staged.window_url, staged.webhook_secret) as crowd:
+            await crowd.register()
+            record = Record(staged.processes, minutes * 60)
+            staged.control("delivery", duplicate=1, shuffle=True)
+            for number, (status, share) in enumerate(FAULTS):
+                staged.control("faults", status=status, share=share, path="^/v1/", seed=number)
+            watching = asyncio.ensure_future(_watch(record, staged, say_every_s))
+            payments_per_s = webhooks_per_s * (1 - NONSENSE_SHARE) / WEBHOOKS_OF_A_PAYMENT
+            await crowd.go_on(payments_per_s, webhooks_per_s * NONSENSE_SHARE, record.ends)
+            watching.cancel()
+            staged.control("faults", status=None)
+            books = Books(staged, crowd)
+            left = await books.settle(SETTLES_WITHIN_S)
+            record.note(f"webhooks acknowledged: {books.webhooks():,}, {books.webhooks() / minutes / 60:.1f} a second")
+            record.judge(crowd.counted, [*left, *books.wrongs()])
+    return record
+
+
+async def _watch(record: Record, staged: Stage, say_every_s: float) -> None:
+    for count, signs in enumerate(staged.signs_of_window()):
+        record.add(await signs)
+        if count and count % max(1, round(say_every_s / 5)) == 0:
+            print(record.line(), flush=True)
+
+
+@contextmanager
+def keychain_of_its_own(folder: Path) -> Iterator[None]:
+    """The keychain of this process and its children."""
+    with private_keychain(folder) as session:
+        os.environ.update(session.env)
+        yield
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(prog="scripts/soak window", description=__doc__)
+    arguments.add_argument("--minutes", type=float, default=60.0)
+    arguments.add_argument("--webhooks", type=float, default=50.0, metavar="N", help="a second")
+    arguments.add_argument("--json", type=Path, metavar="FILE", help="also write every sign as JSON")
+    asked = arguments.parse_args()
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    with tempfile.TemporaryDirectory(prefix="soak-") as name, keychain_of_its_own(Path(name) / "keychain"):
+        record = asyncio.run(soak(Path(name), asked.minutes, asked.webhooks))
+    print("\n".join(record.report()))
+    if asked.json:
+        asked.json.write_text(json.dumps(record.samples), encoding="utf-8")
+    return 1 if record.wrongs else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
