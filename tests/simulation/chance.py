@@ -13,7 +13,7 @@ from sqlalchemy import URL, Engine
 from bioql_console.domain import users
 from bioql_console.sandbox import ids, store
 from bioql_console.services import event_search
-from bioql_console.storage import database
+from bioql_console.storage import sqlite_engine
 
 # 1 January 2026. Each sandbox moves on from here by its own clock.
 BEGINS_S = 1_767_225_600
@@ -45,11 +45,11 @@ class Chance:
             patch.setattr(uuid, "uuid4", self._uuid)
             patch.setattr(store, "time", SimpleNamespace(time=lambda: BEGINS_S))
             patch.setattr(event_search, "ThreadPoolExecutor", OneAfterTheOther)
-            patch.setattr(database, "_sqlite_engine", _engine)
+            patch.setattr(sqlite_engine, "make_engine", _engine)
             yield
 
 
-_make_engine = database._sqlite_engine
+_make_engine = sqlite_engine.make_engine
 _first: list[Engine] = []
 
 
