@@ -200,6 +200,8 @@ class Life(Machines):
     # --- nothing is collected that is not owed ---
 
     def _owed(self) -> dict[str, int]:
+        # What was charged while the last news arrived was owed then.
+        self.universe.watch.look_at_stripe()
         self.universe.watch.charges.clear()
         return {person.customer: max(0, self.universe.watch.owed_cents(person.id)) for person in self.people}
 

@@ -26,7 +26,7 @@ MORE_SEEDS = 40
     "late, twice, in any order or never",
     "Books balance after every commit, what was acknowledged is stored, and once everything has arrived a dollar is "
     "collected once and the meter has counted what was used, to the cent.",
-    figure="9,700 events in 97 lives: three broken promises, two mended, one (seed 2067) still open",
+    figure="9,700 events in 97 lives: two broken promises, both mended",
 )
 @pytest.mark.parametrize("seed", range(8))
 def test_every_promise_holds(seed: int) -> None:
