@@ -109,11 +109,13 @@ def test_kill_9_in_the_middle_of_an_export(tmp_path: Path) -> None:
 LINKS = """
 import json, sys
 from pathlib import Path
-from bioql_console.core import Core, StripeSecrets
+from bioql_console.core import Core, StripeSecrets, now_ms
 from bioql_console.domain.environment import Environment
 from bioql_console.settings import load
+from bioql_console.storage.database import Database
 url, base, key, folder, *users = sys.argv[1:]
-core = Core(Environment.SANDBOX, load(Path(folder)), Path(folder), url, StripeSecrets(lambda: key, lambda: []), base)
+secrets = StripeSecrets(lambda: key, lambda: [])
+core = Core(Environment.SANDBOX, load(Path(folder)), Path(folder), Database(url, now_ms), secrets, base)
 for user in users:
     link = core.checkouts.open(int(user), success_url="http://a.example", cancel_url="http://a.example", operator="ada")
     print(link.reference, flush=True)

@@ -54,15 +54,16 @@ def test_the_port_is_taken(data_dir: Path) -> None:
 FOLLOWS = """
 import sys
 from pathlib import Path
-from bioql_console.core import Core, StripeSecrets
+from bioql_console.core import Core, StripeSecrets, now_ms
 from bioql_console.domain.environment import Environment
 from bioql_console.services import missed_events, polling
 from bioql_console.settings import load
+from bioql_console.storage.database import Database
 polling.FIRST_LOOK_S, polling.WATCH_EVERY_S, polling.LONGEST_WATCH_PAUSE_MS = 0.0, 0.2, 1_000
 missed_events.POLL_GRACE_MS = 0
 url, base, key, folder = sys.argv[1:]
 secrets = StripeSecrets(lambda: key, lambda: [])
-core = Core(Environment.SANDBOX, load(Path(folder)), Path(folder), url, secrets, base)
+core = Core(Environment.SANDBOX, load(Path(folder)), Path(folder), Database(url, now_ms), secrets, base)
 core.polling._every_s = 0.2  # outside the Sandbox it is half a minute
 core.start()
 sys.stdin.readline()
