@@ -5,6 +5,7 @@ import re
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -140,13 +141,22 @@ def _dump(engine: Engine, unfinished: Path, order: Order) -> Verification | None
         tables = int(connection.execute(text(COUNT_TABLES)).scalar_one())
         raw: Any = connection.connection.dbapi_connection
         programs = programs_for(raw)
-        os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        asked = ("--format=custom", "--no-password", "--verbose", f"--snapshot={snapshot}", f"--file={unfinished}")
+        asked = (
+            "--format=custom",
+            "--no-password",
+            "--verbose",
+            f"--snapshot={snapshot}",
+            f"--dbname={programs.conninfo}",
+        )
 
         def look(said: str) -> None:
             order.progress(min(len(DUMPED.findall(said)), tables), tables, COPYING)
 
-        with programs.running("pg_dump", *asked, f"--dbname={programs.conninfo}") as running:
+        # It gets the open file and not its name: should it outlive us, it can't make the file anew.
+        with (
+            open(unfinished, "xb", opener=partial(os.open, mode=0o600)) as file,
+            programs.running("pg_dump", *asked, stdout=file) as running,
+        ):
             running.finish(order.cancelled, look)
         sqlite_copy.sync(unfinished)
         _go_on(order, CHECKING)

@@ -87,19 +87,20 @@ class Running:
         """Wait for its end.
 
         Args:
-            look: Called again and again with everything it said so far.
+            look: Called at once, and again and again, with everything it said so far.
 
         Raises:
             OperatorError: `backup.program_failed`, `backup.no_space`, `backup.stopped`.
         """
         while True:
+            look(self.said())
+            if cancelled():
+                raise stopped(f"work of {self.name}")
             try:
                 self.process.wait(LOOK_EVERY_S)
                 break
             except subprocess.TimeoutExpired:
-                look(self.said())
-                if cancelled():
-                    raise stopped(f"work of {self.name}") from None
+                continue
         if self.process.returncode != 0:
             raise failed(self.name, self.said())
 
