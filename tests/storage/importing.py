@@ -1,9 +1,13 @@
 """Imports into a test's ledger, and the sums an accountant would expect of a file."""
 
+import atexit
+import shutil
 import sqlite3
 from collections import defaultdict
 from contextlib import closing
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 from bioql_console.domain.imports import ImportReport
@@ -16,9 +20,16 @@ from tests.storage.people import NOW, rows
 
 
 def importer(database: Database, now_ms: int = NOW) -> LegacyImport:
-    """Copies of a SQLite ledger go to "copies" beside it."""
-    copies = (database.path or Path("unused")).parent / "copies"
+    """Copies of a SQLite ledger go to "copies" beside it, those of PostgreSQL to a folder that goes with the tests."""
+    copies = (database.path.parent if database.path else _folder()) / "copies"
     return LegacyImport(database, open_legacy, lambda: database.back_up(copies).backup.path, Changes(), lambda: now_ms)
+
+
+@cache
+def _folder() -> Path:
+    made = mkdtemp(prefix="copies-")
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return Path(made)
 
 
 def bring_in(database: Database, path: Path, *, with_credit: bool = True, now_ms: int = NOW) -> ImportReport:
