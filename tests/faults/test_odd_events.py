@@ -33,7 +33,7 @@ def post(site: Site, body: bytes, signature: bytes | str) -> httpx.Response:
 
 @pytest.mark.fault(
     "Signature",
-    "signatures with letters outside ASCII, of another scheme, without a time, or with ten thousand guesses",
+    "signatures with letters outside ASCII, of another scheme, without a time, or with two hundred guesses",
     "Each is refused with 400 and a reason, never with 500; nothing is stored.",
 )
 def test_odd_signatures_are_refused_with_a_reason(site: Site) -> None:
