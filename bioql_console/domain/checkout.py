@@ -58,11 +58,16 @@ class CheckoutLink:
         return self.state is CheckoutState.OPEN and bool(self.url) and (self.expires_ms or 0) > now_ms
 
     @property
+    def asks_too_much(self) -> bool:
+        """It asks for more than is owed by now."""
+        return self.amount_cents > self.due_cents
+
+    @property
     def is_outdated(self) -> bool:
         """It asks for another amount than is owed by now."""
         if self.state is not CheckoutState.OPEN:
             return False
-        return self.amount_cents > self.due_cents or (not self.part and self.amount_cents != self.due_cents)
+        return self.asks_too_much or (not self.part and self.amount_cents != self.due_cents)
 
     @property
     def renewal_micros(self) -> int | None:
@@ -82,6 +87,13 @@ class AmountRefused(ValueError):
     def __init__(self, words: str, way_out: str = "Check the balance in the ledger.") -> None:
         super().__init__(words)
         self.way_out = way_out
+
+
+class NoCustomer(Exception):
+    """The user has no Stripe customer and can't pay. The message is the sentence deployed clients know."""
+
+    def __init__(self) -> None:
+        super().__init__("No Stripe customer ID found")
 
 
 def chargeable_cents(balance: Balance, asked_micros: int | None = None, on_its_way_cents: int = 0) -> int:

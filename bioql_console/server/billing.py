@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bioql_console.domain.checkout import AmountRefused, CheckoutLink
+from bioql_console.domain.checkout import AmountRefused, CheckoutLink, NoCustomer
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.live_writes import Standing
 from bioql_console.domain.money import json_dollars
@@ -25,7 +25,6 @@ from bioql_console.server.values import (
     text_of,
     upstream,
 )
-from bioql_console.services.checkout_links import NoCustomer
 from bioql_console.services.live_lock import acting_for
 
 

@@ -110,7 +110,7 @@ def upstream(error: OperatorError) -> ApiError:
     """What to tell a customer about a failure that is ours or Stripe's."""
     if error.code == "checkout.paying":
         return ApiError(409, "A payment is already on its way")
-    if error.code.startswith("db."):
+    if error.code.startswith("db.") or error.code == "checkout.changed":
         return ApiError(503, "The service is busy, please try again")
     return ApiError(502, "The payment service is not available, please try again later")
 

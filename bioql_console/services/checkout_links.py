@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from bioql_console.domain.checkout import CheckoutLink, CheckoutState, chargeable_cents
+from bioql_console.domain.checkout import CheckoutLink, CheckoutState, NoCustomer, chargeable_cents
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.live_writes import Standing
@@ -14,6 +14,7 @@ from bioql_console.domain.money import MICROS_PER_CENT, cents_half_up, plain_dol
 from bioql_console.services.changes import Change, Changes
 from bioql_console.services.live_lock import unless_locked
 from bioql_console.services.ports import Store
+from bioql_console.services.settlement import close_excessive_links
 from bioql_console.services.stripe_access import StripeAccess
 from bioql_console.services.stripe_types import CheckoutRequest, CheckoutSession
 
@@ -24,13 +25,6 @@ LONGEST_CALL_MS = 3 * 60_000
 # Stripe's pages live a day at most.
 LONGEST_OPEN_MS = 25 * 3_600_000
 CLOCKS_APART_MS = 3_600_000
-
-
-class NoCustomer(Exception):
-    """The user has no Stripe customer and can't pay. The message is the sentence deployed clients know."""
-
-    def __init__(self) -> None:
-        super().__init__("No Stripe customer ID found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +63,16 @@ class CheckoutLinks:
         Raises:
             AmountRefused: nothing, too much or too little to charge.
             NoCustomer: the user has no Stripe customer.
-            OperatorError: `stripe.*`, `checkout.paying`, `checkout.busy`, `user.unknown`.
+            OperatorError: `stripe.*`, `checkout.paying`, `checkout.busy`, `checkout.changed`, `user.unknown`.
         """
         with self._locks[user_id]:  # a double click makes one link after the other, never two at once
             link, customer = self._claim(user_id, asked_micros, operator)
             session = self._ask_stripe(link, customer, success_url, cancel_url)
-            opened = self._store_session(link.reference, session)
+            opened = self._store_session(link, session)
             if opened.state is not CheckoutState.OPEN:
                 opened = self._give_way(opened)
+            elif opened.asks_too_much:
+                raise _changed(opened)
         self._changes.publish(Change("checkouts", user_id))
         return opened
 
@@ -146,13 +142,17 @@ class CheckoutLinks:
                 self._set_state(link.reference, CheckoutState.FAILED)
             raise
 
-    def _store_session(self, reference: str, session: CheckoutSession) -> CheckoutLink:
+    def _store_session(self, link: CheckoutLink, session: CheckoutSession) -> CheckoutLink:
+        """The link with its page. Should less be owed by now, the page is closed again by a message to Stripe."""
         with self._store.write() as work:
-            work.checkouts.opened(reference, session.id, session.url, session.expires_ms)
-            link = work.checkouts.by_reference(reference)
+            work.ledger.balance(link.user_id)  # held until the end: who lowers it next finds the page
+            work.checkouts.opened(link.reference, session.id, session.url, session.expires_ms)
+            opened, user = work.checkouts.by_reference(link.reference), work.users.get(link.user_id)
+            assert opened is not None
+            assert user is not None
+            close_excessive_links(work, user, self._now_ms())
             work.commit()
-        assert link is not None
-        return link
+        return opened
 
     def close_earlier(self, user_id: int) -> None:
         """One open link per balance: two could both be paid.
@@ -193,11 +193,7 @@ class CheckoutLinks:
         self._set_state(link.reference, CheckoutState.EXPIRED, session_id)
 
     def find(self, link: CheckoutLink) -> CheckoutSession | None:
-        """The session that Stripe made of a link whose answer never came.
-
-        Raises:
-            OperatorError: `stripe.*`.
-        """
+        """The session that Stripe made of a link whose answer never came. Raises `stripe.*`."""
         with self._store.read() as work:
             user = work.users.get(link.user_id)
         if user is None or user.stripe_customer_id is None:
@@ -255,7 +251,7 @@ class CheckoutLinks:
                 return False
             self._set_state(link.reference, CheckoutState.EXPIRED)
         elif link.state is CheckoutState.CREATING:
-            self._store_session(link.reference, session)
+            self._store_session(link, session)
             if session.status == "expired":
                 self._set_state(link.reference, CheckoutState.EXPIRED)
             self._changes.publish(Change("checkouts", link.user_id))
@@ -290,4 +286,12 @@ def _busy(link: CheckoutLink) -> OperatorError:
         f"Another console makes a link for {link.user_name or 'this user'} right now.",
         fix="Wait a moment; its link is on the Payments page.",
         code="checkout.busy",
+    )
+
+
+def _changed(link: CheckoutLink) -> OperatorError:
+    return OperatorError(
+        f"{link.user_name or 'The user'} owes less than when the link was asked for.",
+        fix="Make the link again.",
+        code="checkout.changed",
     )

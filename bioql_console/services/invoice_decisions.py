@@ -133,6 +133,7 @@ def _uncollectible(event: ReceivedEvent, content: dict[str, Any], work: Work) ->
     if not work.ledger.post(write_off_fact(invoice.id, user.id, micros, event.created_ms, memo)):
         return applied("It had been written off before.", invoice.id, user.id)
     work.invoices.settle(invoice.id, cents)
+    close_excessive_links(work, user, event.created_ms)
     return applied(f"{dollars(cents)} were written off.", invoice.id, user.id, -micros)
 
 

@@ -188,7 +188,7 @@ class Life(MoneyGoesBack):
         except AmountRefused:
             pass
         except OperatorError as error:
-            if error.code not in ("checkout.paying", "checkout.busy", "stripe.unreachable"):
+            if error.code not in ("checkout.paying", "checkout.busy", "checkout.changed", "stripe.unreachable"):
                 raise
 
     def _meter_is_repaired(self, number: int) -> None:

@@ -161,6 +161,32 @@ def test_a_page_that_comes_into_being_after_its_link_was_given_up_is_closed(
     assert world.links.recover(lost_only=True).changed == 0
 
 
+def test_a_link_that_is_found_again_and_asks_for_too_much_by_then_is_closed(
+    world: World, other: Console, ada: User
+) -> None:
+    other.way.after = lose_answer
+    with pytest.raises(OperatorError):
+        other.links.open(ada.id, **BACK)
+    world.admin.adjust(ada.id, -300_000_000, "ana", "forgiven")
+    world.drain()
+    assert [page["amount_total"] for page in open_pages(world)] == [35_000], "nobody knows its name yet"
+    assert world.links.recover(lost_only=True).changed == 1
+    world.drain()
+    assert not open_pages(world)
+    agrees(world, ada)
+
+
+def test_when_less_is_owed_before_stripe_has_made_the_page_it_is_closed_and_asked_for_again(
+    world: World, other: Console, ada: User
+) -> None:
+    other.way.before = lambda: world.admin.adjust(ada.id, -300_000_000, "ana", "forgiven")
+    with pytest.raises(OperatorError, match="ada owes less than when the link was asked for"):
+        other.links.open(ada.id, **BACK)
+    world.drain()
+    assert not open_pages(world)
+    assert other.links.open(ada.id, **BACK).amount_cents == 5_000
+
+
 def test_a_link_that_stripe_never_made_is_given_up_in_time(world: World, other: Console, ada: User) -> None:
     other.way.before = lose_answer
     with pytest.raises(OperatorError):

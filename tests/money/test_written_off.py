@@ -1,4 +1,4 @@
-"""An invoice is written off while a payment by link, which was to take over a part of it, is on its way."""
+"""An invoice is written off while a link asks for what it asks for, or a payment by link is on its way."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,4 +57,20 @@ def test_paid_after_all_it_collected_more_than_was_owed_which_is_credit(world: W
     world.drain()
     assert world.written_off_cents() == 0
     assert world.net_cents(ada.id) == -50_000
+    agrees(world, ada)
+
+
+def test_a_page_that_asks_for_what_was_written_off_is_closed(world: World) -> None:
+    ada = world.register("ada", FAILS)
+    uses(world, ada, 3_400)
+    world.drain()
+    world.advance(2 * 3_600)
+    world.drain()
+    (invoice,) = world.objects("invoice", status="open")
+    link = world.links.open(ada.id, **BACK)
+    world.stripe.gateway().v1.invoices.mark_uncollectible(invoice["id"])
+    world.drain()
+    assert world.net_cents(ada.id) == 0
+    assert world.pay(link.url) != 303, "nothing is owed, so nobody may pay"
+    assert not world.objects("checkout.session", status="open")
     agrees(world, ada)

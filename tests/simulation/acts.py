@@ -20,7 +20,9 @@ NAMES = ("ada", "bo", "cy")
 # Who meets one of these is told what to do, and asks again or lets it be.
 KNOWN = frozenset(
     ("stripe.unreachable", "stripe.failed", "stripe.busy", "stripe.rate_limited", "db.io", "checkout.paying")
-) | frozenset(("checkout.busy", "refund.changed", "refund.disputed", "refund.amount", "refund.unknown"))
+) | frozenset(
+    ("checkout.busy", "checkout.changed", "refund.changed", "refund.disputed", "refund.amount", "refund.unknown")
+)
 FOR_GOOD = frozenset(("refund.changed", "refund.disputed", "refund.amount", "refund.unknown"))
 
 

@@ -123,6 +123,8 @@ class Life(Machines):
         self.universe.fates.append(Fate(()))
         for who in range(len(self.universe.consoles)):
             self.console_starts(who)
+        # Of a page whose answer was lost nobody has the address, until an operator asks Stripe.
+        self.universe.start(0).links.recover(lost_only=True)
         self._rounds()
         self.universe.fates.pop()
 

@@ -16,7 +16,9 @@ class Machines(Acts):
 
     def beside(self, thread: str, who: int, act: Callable[[Process], object]) -> None:
         """A process's thread does it, unless it is at something already."""
-        process = self.universe.start(who) if who % 3 == 0 else self.universe.running(who)
+        if who % 3 == 0:
+            self.console_starts(who)
+        process = self.universe.running(who)
         if process is None or thread in process.busy:
             return
         process.busy.add(thread)

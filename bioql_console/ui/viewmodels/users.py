@@ -6,12 +6,11 @@ from typing import ClassVar
 
 from PySide6.QtCore import Signal
 
-from bioql_console.domain.checkout import AmountRefused, CheckoutLink
+from bioql_console.domain.checkout import AmountRefused, CheckoutLink, NoCustomer
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.paging import UserQuery
 from bioql_console.domain.plain_text import isolated
 from bioql_console.domain.users import Plan, User
-from bioql_console.services.checkout_links import NoCustomer
 from bioql_console.services.registration import EmailTaken, PaymentRefused
 from bioql_console.ui import formats
 from bioql_console.ui.models.row_table import Column, Look

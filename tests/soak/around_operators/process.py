@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from bioql_console.core import Core, StripeSecrets, now_ms
-from bioql_console.domain.checkout import AmountRefused, CheckoutState
+from bioql_console.domain.checkout import AmountRefused, CheckoutState, NoCustomer
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.paging import CheckoutQuery, TicketQuery, UserQuery
@@ -23,7 +23,6 @@ from bioql_console.domain.tickets import Priority, TicketState
 from bioql_console.domain.users import Plan, User
 from bioql_console.embedded import server_app
 from bioql_console.server.host import Host, Served, bind
-from bioql_console.services.checkout_links import NoCustomer
 from bioql_console.services.registration import EmailTaken, PaymentRefused
 from bioql_console.settings import Settings
 from bioql_console.storage.database import Database
