@@ -40,6 +40,7 @@ from bioql_console.services.reconciliation.reconcile import reconciliation_of
 from bioql_console.services.reconciliation.repairs import Repairs, Tools
 from bioql_console.services.refunds import Refunds
 from bioql_console.services.registration import Registration
+from bioql_console.services.right_to_send import RightToSend
 from bioql_console.services.stripe_access import StripeAccess
 from bioql_console.services.support import Support
 from bioql_console.services.tariff_admin import TariffAdmin
@@ -148,8 +149,9 @@ class Core:
         # The sandbox's account is the only one it has.
         check = None if environment is Environment.SANDBOX else self.account.check
         self.live = LiveLock(environment, self.database, self.account.account, monotonic_ms, self._tell_of_lock)
+        self._right_to_send = RightToSend(self.database, monotonic_ms)
         self.stripe = StripeAccess(
-            environment, secrets.secret_key, stripe_base, check, self.live, before_write=self.safety.require
+            environment, secrets.secret_key, stripe_base, check, self.live, before_write=self._require_write
         )
         store, stripe, changes = self.database, self.stripe, self.changes
         self.meter = MeterSetup(stripe, store, now_ms)
@@ -215,6 +217,11 @@ class Core:
 
     def _wake_applier(self) -> None:
         self.applier.wake()
+
+    def _require_write(self) -> None:
+        """What changes something at Stripe takes the right to write it down, and books that hold."""
+        self._right_to_send.require()
+        self.safety.require()
 
     def _tell_of_lock(self) -> None:
         self.changes.publish(*(Change(topic) for topic in ("live", "outbox", "activity")))

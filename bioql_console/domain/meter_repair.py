@@ -54,6 +54,7 @@ class Stray:
     Args:
         uninvoiced_cents: What the user owes and no invoice asks for; negative when more is on its way than is owed.
         drafting: Whether an invoice of it is still being made. It is finalized within the hour, and waited for.
+        in_books: The subscription that our books name: this one, but where a move was cut off.
     """
 
     user_id: int
@@ -63,6 +64,7 @@ class Stray:
     price: str
     uninvoiced_cents: int = 0
     drafting: bool = False
+    in_books: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,16 @@ from dataclasses import replace
 
 from bioql_console.domain.checkout import AmountRefused, CheckoutLink, chargeable_cents
 from bioql_console.domain.live_writes import ANY, Call, LivePlan
-from bioql_console.domain.meter_repair import Step, StepKind
+from bioql_console.domain.meter import (
+    CUSTOMER_KEY,
+    EVENT_NAME,
+    METER_NAME,
+    PRICE_LOOKUP_KEY,
+    PRODUCT_NAME,
+    UNIT_AMOUNT_CENTS,
+    VALUE_KEY,
+)
+from bioql_console.domain.meter_repair import Step, StepKind, Stray
 from bioql_console.domain.money import MICROS_PER_CENT, USD, plain_dollars
 from bioql_console.domain.refunds import MoneyBack, Refundable
 from bioql_console.domain.users import User
@@ -20,6 +29,22 @@ CUSTOMERS = "/v1/customers"
 SESSIONS = "/v1/checkout/sessions"
 # A successor is asked for when what an earlier answer told of was changed since; the first answer made nothing then.
 SUCCESSORS = 5
+# What a meter and a price that the console makes say, as it goes over the wire.
+OUR_METER = {
+    "display_name": METER_NAME,
+    "event_name": EVENT_NAME,
+    "default_aggregation[formula]": "sum",
+    "customer_mapping[type]": "by_id",
+    "customer_mapping[event_payload_key]": CUSTOMER_KEY,
+    "value_settings[event_payload_key]": VALUE_KEY,
+}
+OUR_PRICE = {
+    "currency": USD,
+    "unit_amount": str(UNIT_AMOUNT_CENTS),
+    "lookup_key": PRICE_LOOKUP_KEY,
+    "recurring[interval]": "month",
+    "recurring[usage_type]": "metered",
+}
 
 
 def nothing(title: str) -> LivePlan:
@@ -151,34 +176,51 @@ def meter_plan(report: MeterReport, rows: Iterable[tuple[str, str]]) -> LivePlan
     """The steps as the page tells them. What moves in money is typed, else how many steps there are."""
     moving = {step.subject for step in report.steps if step.kind is StepKind.MOVE_SUBSCRIPTION}
     strays = [stray for stray in report.strays if stray.subscription in moving]
-    calls = [call for step in report.steps for call in _calls_of(step)]
-    calls += [Call("POST", "/v1/subscriptions", {"customer": stray.customer}, times=2) for stray in strays]
-    if strays:  # of a customer whose books name another one, that one ends as well
-        calls.append(Call("DELETE", f"/v1/subscriptions/{ANY}", times=2 * len(strays)))
+    calls = [call for step in report.steps for call in _calls_of(step, report)]
+    calls += [call for stray in strays for call in _moving(stray, report.kept)]
     cents = sum(max(0, stray.uninvoiced_cents) for stray in strays)
     title, verb = ("Create meter and price", "Create") if report.creates_only else ("Repair meter and price", "Repair")
     return LivePlan(title, verb, "meter", tuple(rows), tuple(calls), cents or None, changes=len(report.steps))
 
 
-def _calls_of(step: Step) -> list[Call]:
+def _calls_of(step: Step, report: MeterReport) -> list[Call]:
+    """Each with what it sets: the name, the amount, on or off."""
     meters, prices, products = "/v1/billing/meters", "/v1/prices", "/v1/products"
     subject = step.subject or ANY
     match step.kind:
         case StepKind.MAKE_METER:
-            return [Call("POST", meters, times=SUCCESSORS)]
+            return [Call("POST", meters, OUR_METER, times=SUCCESSORS)]
         case StepKind.MAKE_PRICE:
-            return [Call("POST", products, times=SUCCESSORS), Call("POST", prices, times=SUCCESSORS)]
+            made = OUR_PRICE | ({"recurring[meter]": report.target} if report.target else {})
+            made |= {"transfer_lookup_key": "true"} if step.subject else {}
+            product = Call("POST", products, {"name": PRODUCT_NAME}, times=SUCCESSORS)
+            return [product, Call("POST", prices, made, times=SUCCESSORS)]
         case StepKind.ARCHIVE_METER:
             return [Call("POST", f"{meters}/{subject}/deactivate")]
         case StepKind.REACTIVATE_METER:
             return [Call("POST", f"{meters}/{subject}/reactivate")]
         case StepKind.RENAME_METER:
-            return [Call("POST", f"{meters}/{subject}")]
-        case StepKind.RENAME_PRODUCT | StepKind.REACTIVATE_PRODUCT:
-            return [Call("POST", f"{products}/{subject}")]
-        case StepKind.TAKE_LOOKUP_KEY | StepKind.REACTIVATE_PRICE | StepKind.ARCHIVE_PRICE:
-            return [Call("POST", f"{prices}/{subject}")]
+            return [Call("POST", f"{meters}/{subject}", {"display_name": METER_NAME})]
+        case StepKind.RENAME_PRODUCT:
+            return [Call("POST", f"{products}/{subject}", {"name": PRODUCT_NAME})]
+        case StepKind.REACTIVATE_PRODUCT:
+            return [Call("POST", f"{products}/{subject}", {"active": "true"})]
+        case StepKind.TAKE_LOOKUP_KEY:
+            taken = {"lookup_key": PRICE_LOOKUP_KEY, "transfer_lookup_key": "true"}
+            return [Call("POST", f"{prices}/{subject}", taken)]
+        case StepKind.REACTIVATE_PRICE | StepKind.ARCHIVE_PRICE:
+            active = "true" if step.kind is StepKind.REACTIVATE_PRICE else "false"
+            return [Call("POST", f"{prices}/{subject}", {"active": active})]
     return []
+
+
+def _moving(stray: Stray, price: str) -> list[Call]:
+    """A subscription by the right price, and the end of the one that it replaces."""
+    says = {"customer": stray.customer} | ({"items[0][price]": price} if price else {})
+    ending = dict.fromkeys((stray.subscription, stray.in_books))
+    # Once with Stripe's invoice threshold, and once without where the account may not use it.
+    made = Call("POST", "/v1/subscriptions", says, times=2)
+    return [made, *(Call("DELETE", f"/v1/subscriptions/{each}") for each in ending if each)]
 
 
 def _dollars(cents: int) -> str:

@@ -15,7 +15,15 @@ from bioql_console.domain.meter import (
     check_meter,
     check_price,
 )
-from bioql_console.domain.meter_repair import MAKING, Step, Stray, check_subscriptions, plan
+from bioql_console.domain.meter_repair import (
+    MAKING,
+    Step,
+    Stray,
+    check_subscriptions,
+    kept_price,
+    plan,
+    target_meter,
+)
 from bioql_console.services.meter_survey import MeterSurvey
 from bioql_console.services.ports import Store
 from bioql_console.services.stripe_access import StripeAccess
@@ -32,6 +40,8 @@ class MeterReport:
         steps: What mends the differences.
         notes: What is there besides and does no harm.
         strays: Subscriptions of our users by another price.
+        target: Id of the meter that will count; empty when it is yet to be made.
+        kept: Id of the price that will charge; empty when it is yet to be made.
     """
 
     meter: Meter | None
@@ -41,6 +51,8 @@ class MeterReport:
     steps: tuple[Step, ...] = ()
     notes: tuple[str, ...] = ()
     strays: tuple[Stray, ...] = ()
+    target: str = ""
+    kept: str = ""
 
     @property
     def complete(self) -> bool:
@@ -66,6 +78,7 @@ class MeterSetup:
         """Ask Stripe. Raises OperatorError `stripe.*`."""
         found = self._survey.look()
         price_checks = [*check_price(found.price, found.meter), *check_subscriptions(found)]
+        target = target_meter(found)
         return MeterReport(
             found.meter,
             found.price,
@@ -74,6 +87,8 @@ class MeterSetup:
             tuple(plan(found)),
             found.notes,
             found.strays,
+            target.id if target else "",
+            kept_price(found),
         )
 
     def create_missing(self, operator: str) -> MeterReport:

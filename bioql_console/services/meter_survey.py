@@ -57,4 +57,5 @@ class MeterSurvey:
                 return
             cents = uninvoiced_cents(work, user)
         drafting = any(each.status == "draft" for each in gateway.invoices_of(customer))
-        yield Stray(user.id, user.name, customer, subscription, price, cents, drafting)
+        in_books = user.stripe_subscription_id or ""
+        yield Stray(user.id, user.name, customer, subscription, price, cents, drafting, in_books)

@@ -111,8 +111,8 @@ class Database:
     def _rights(self) -> Rights | None:
         return self._link.rights if self._link else None
 
-    def _ask_for_rights(self) -> None:
-        """Ask anew: tables may have been made, and roles granted, since the connection was."""
+    def ask_for_rights(self) -> None:
+        """Ask anew: tables may have been made, roles granted or taken away since. Raises OperatorError `db.*`."""
         if self._is_sqlite:
             return
         with self._engine.connect() as connection:
@@ -150,7 +150,7 @@ class Database:
             if self.path is not None:
                 sqlite_engine.write_ahead(self._engine)
                 self._file = sqlite_file.identity(self.path)
-            self._ask_for_rights()
+            self.ask_for_rights()
 
     def open_existing(self) -> None:
         """For commands that only read: the database must be there and of this version.
@@ -169,7 +169,7 @@ class Database:
         with self._explained():
             migrate.require_current(self._engine)
             self._file = sqlite_file.identity(self.path) if self.path is not None else None
-            self._ask_for_rights()
+            self.ask_for_rights()
 
     def look(self) -> DatabaseSeen:
         """What is at the address. Changes nothing.
@@ -249,7 +249,7 @@ class Database:
         """
         if not self.rights.may(Role.OPERATOR):
             with self._explained():
-                self._ask_for_rights()  # the role may have been granted in the meantime
+                self.ask_for_rights()  # the role may have been granted in the meantime
             self.rights.require(Role.OPERATOR)
         with self.troubles.writing() as watched, self._same_file(), self._transaction(write=True) as connection:
             yield watched(UnitOfWork(connection, self._now_ms, self._notes, self.on_breach))

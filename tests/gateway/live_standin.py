@@ -12,13 +12,16 @@ from tests.money.world import InProcess
 class LiveStandin:
     """Answers as the sandbox would, were its objects live.
 
+    Args:
+        livemode: What its objects say of themselves.
+
     Attributes:
         left: Every request that came over the wire: method and path.
         bodies: The forms of those that were not GET.
     """
 
-    def __init__(self, inner: InProcess, secret_key: str) -> None:
-        self._inner = inner
+    def __init__(self, inner: InProcess, secret_key: str, *, livemode: bool = True) -> None:
+        self._inner, self._livemode = inner, livemode
         self.left: list[tuple[str, str]] = []
         self.bodies: list[str] = []
         standin, one_by_one = self, Lock()
@@ -39,7 +42,7 @@ class LiveStandin:
                 headers = {**self.headers, "authorization": f"Bearer {secret_key}"}
                 with one_by_one:
                     body, status, _ = inner.request(self.command, self.path, headers, content)
-                answer = json.dumps(_live(json.loads(body))).encode()
+                answer = json.dumps(standin._as(json.loads(body))).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
@@ -57,7 +60,7 @@ class LiveStandin:
     def events(self) -> list[str]:
         """Bodies of all events there are, oldest first."""
         kept = self._inner.sandbox._store.select("event")
-        return [json.dumps(_live(public(event))) for event in sorted(kept, key=lambda event: event["created"])]
+        return [json.dumps(self._as(public(event))) for event in sorted(kept, key=lambda event: event["created"])]
 
     @property
     def writes(self) -> list[tuple[str, str]]:
@@ -69,8 +72,7 @@ class LiveStandin:
         self._thread.join()
         self._server.server_close()
 
-
-def _live(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {name: name == "livemode" or _live(inner) for name, inner in content.items()}
-    return [_live(each) for each in content] if isinstance(content, list) else content
+    def _as(self, content: Any) -> Any:
+        if isinstance(content, dict):
+            return {name: self._livemode if name == "livemode" else self._as(each) for name, each in content.items()}
+        return [self._as(each) for each in content] if isinstance(content, list) else content

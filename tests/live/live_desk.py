@@ -26,6 +26,7 @@ from tests.stories.windows import Desk, open_window
 from tests.waiting import wait_until
 
 LIVE_KEY = "rk_live_obviouslyfake"
+TEST_KEY = "rk_test_obviouslyfake"
 ACCOUNT = "BioQL offline"
 STRIPE = "live-stripe.db"
 CARD = {"card_number": "4242 4242 4242 4242", "exp": "12/34", "cvc": "123", "email": "jane@uni.example"}
@@ -98,28 +99,45 @@ async def live_desk(data_dir: Path, folder: Path) -> AsyncIterator[LiveDesk]:
     """The window in Live with three users, everything told to Stripe, and locked. It is filled once for all tests."""
     kept = folder.parent / "filled-live-desk"
     if not kept.exists():
-        async with _opened(data_dir, folder) as (desk, standin, sandbox):
-            await desk.console.workers.stripe.run(_fill, desk.console, sandbox, standin)
+        await fill_desk(data_dir, folder, Environment.LIVE)
         shutil.copytree(data_dir, kept / "data")
         shutil.copy(folder / STRIPE, kept / STRIPE)
     else:
         shutil.copytree(kept / "data", data_dir, dirs_exist_ok=True)
         shutil.copy(kept / STRIPE, folder / STRIPE)
-    async with _opened(data_dir, folder) as (desk, standin, sandbox):
+    async with filled_desk(data_dir, folder, Environment.LIVE) as live:
+        yield live
+
+
+async def fill_desk(data_dir: Path, folder: Path, environment: Environment, database: str | None = None) -> None:
+    """Three users and their money, in the books and at the stand-in."""
+    async with _opened(data_dir, folder, environment, database) as (desk, standin, sandbox):
+        await desk.console.workers.stripe.run(_fill, desk.console, sandbox, standin)
+
+
+@asynccontextmanager
+async def filled_desk(
+    data_dir: Path, folder: Path, environment: Environment, database: str | None = None
+) -> AsyncIterator[LiveDesk]:
+    """The window on what `fill_desk` made."""
+    async with _opened(data_dir, folder, environment, database) as (desk, standin, sandbox):
         with desk.console.store.read() as work:
             people = [work.users.by_email(f"{name}@uni.example") for name in ("jane", "bob", "carl")]
         yield LiveDesk(desk, standin, sandbox, *people)
 
 
 @asynccontextmanager
-async def _opened(data_dir: Path, folder: Path) -> AsyncIterator[tuple[Desk, LiveStandin, Sandbox]]:
+async def _opened(
+    data_dir: Path, folder: Path, environment: Environment, database: str | None
+) -> AsyncIterator[tuple[Desk, LiveStandin, Sandbox]]:
     sandbox = Sandbox(folder / STRIPE)
-    standin = LiveStandin(InProcess(sandbox), sandbox.secret_key)
+    standin = LiveStandin(InProcess(sandbox), sandbox.secret_key, livemode=environment.livemode)
+    key = LIVE_KEY if environment.livemode else TEST_KEY
     try:
-        where = {"environment": "live", "stripe_at": standin.url, "dashboard_url": "https://bioql.example"}
-        async with open_window(data_dir, users=0, **where) as desk:  # type: ignore[arg-type]
+        where = {"environment": environment.value, "stripe_at": standin.url, "dashboard_url": "https://bioql.example"}
+        async with open_window(data_dir, users=0, database=database, **where) as desk:  # type: ignore[arg-type]
             console = desk.console
-            await console.workers.keychain.run(console.credentials.save_secret_key, Environment.LIVE, LIVE_KEY)
+            await console.workers.keychain.run(console.credentials.save_secret_key, environment, key)
             yield desk, standin, sandbox
     finally:
         standin.close()

@@ -21,8 +21,8 @@ from bioql_console.services.live_plans import (
 )
 from bioql_console.ui.pages.arming import ArmDialog
 from bioql_console.ui.standing_dialog import StandingDialog
+from tests.live.every_deed import spoil
 from tests.live.live_desk import ACCOUNT, LiveDesk, live_desk
-from tests.live.test_nothing_leaves import spoil
 
 SESSIONS = "/v1/checkout/sessions"
 

@@ -14,6 +14,7 @@ import pytest
 
 from bioql_console.sandbox import Sandbox
 from tests.gateway.live_standin import LiveStandin
+from tests.legacy_files import make_file, sample_content
 from tests.live.live_desk import LIVE_KEY
 from tests.money.world import InProcess
 from tests.waiting import wait_until
@@ -62,6 +63,10 @@ def used(http: httpx.Client, key: str) -> Any:
     return http.post("/billing/record-usage", json={**USES, "api_key": key})
 
 
+def run(asked: tuple[str, ...]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(asked, capture_output=True, text=True, timeout=50, check=False, env=surroundings())
+
+
 @pytest.mark.fault(
     "Stripe",
     "`serve` runs in Live, locked; customers register, use and pay, and every command of the command line runs",
@@ -73,14 +78,12 @@ def test_locked_it_only_reads(standin: LiveStandin, data_dir: Path, tmp_path: Pa
         assert http.post("/auth/register", json=ADA).status_code == 502
         made = http.post("/auth/register", json={**ADA, "create_stripe_account": False}).json()
         assert used(http, made["user"]["api_key"]).json()["recorded"] is True
-        for name in (("doctor",), ("verify",), ("reconcile", "--env", "live")):
-            subprocess.run(
-                command(standin, *name, "--data-dir", str(data_dir)),
-                capture_output=True,
-                timeout=50,
-                check=False,
-                env=surroundings(),
-            )
+        for name in (("doctor",), ("verify",), ("reconcile", "--env", "live"), ("backup", "--env", "live")):
+            run(command(standin, *name, "--data-dir", str(data_dir)))
+    users_db = make_file(tmp_path / "users.db", sample_content())
+    brought_in = run(command(standin, "import", str(users_db), "--env", "live", "--data-dir", str(data_dir)))
+    assert brought_in.returncode == 0, brought_in.stderr
+    assert list((data_dir / "backups").iterdir()), "both made a copy"
     assert standin.writes == []
     assert "LIVE: locked, only reading leaves for Stripe (see --arm)" in said
 
@@ -88,14 +91,7 @@ def test_locked_it_only_reads(standin: LiveStandin, data_dir: Path, tmp_path: Pa
 def test_armed_for_an_account_it_sends_those_kinds(standin: LiveStandin, data_dir: Path) -> None:
     options = ("--env", "live", "--secrets", "env", "--port", "0", "--data-dir", str(data_dir))
     other = ("--arm", "usage", "--account", "Another Company")
-    wrong = subprocess.run(
-        command(standin, "serve", *options, *other),
-        capture_output=True,
-        text=True,
-        timeout=50,
-        check=False,
-        env=surroundings(),
-    )
+    wrong = run(command(standin, "serve", *options, *other))
     assert wrong.returncode == 1
     assert "[live.wrong_account]" in wrong.stderr
     with serving(standin, data_dir, "--arm", "customers", "--account", "acct_sandbox") as (http, said):
