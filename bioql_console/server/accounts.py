@@ -11,7 +11,7 @@ from bioql_console.domain.money import json_dollars
 from bioql_console.server import dev_answers
 from bioql_console.server.gate import Gate
 from bioql_console.server.parts import ServerParts
-from bioql_console.server.requests import Answer, ApiError, bearer_key, blocking, json_body, sdk_key
+from bioql_console.server.requests import Answer, ApiError, asking_stripe, bearer_key, blocking, json_body, sdk_key
 from bioql_console.server.values import flag_of, iso, optional_text, shown_limit, upstream
 from bioql_console.services.live_lock import acting_for
 from bioql_console.services.registration import EmailTaken, PaymentRefused, Registered
@@ -33,7 +33,8 @@ class AccountsApi:
         if card is not None and not STRIPE_ID.fullmatch(card):  # it becomes part of an address at Stripe
             raise ApiError(400, "Payment validation failed: payment_method_id is none of Stripe's")
         try:
-            made = await blocking(self._parts, self._register, body.get("name"), body.get("email"), card, with_stripe)
+            name, email = body.get("name"), body.get("email")
+            made = await asking_stripe(self._parts, self._register, name, email, card, with_stripe)
         except EmailTaken:
             raise ApiError(409, "Email already registered") from None
         except PaymentRefused as refused:

@@ -89,7 +89,8 @@ def _starlette(parts: ServerParts) -> Starlette:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
-        parts.pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (parts.pool, parts.stripe_pool):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     app = Starlette(
         routes=[Route(path, endpoint, methods=[method]) for method, path, endpoint in routes(parts)],

@@ -13,7 +13,7 @@ from bioql_console.domain.users import User
 from bioql_console.server import dev_answers
 from bioql_console.server.gate import Gate
 from bioql_console.server.parts import ServerParts
-from bioql_console.server.requests import Answer, ApiError, blocking, json_body, sdk_key
+from bioql_console.server.requests import Answer, ApiError, asking_stripe, blocking, json_body, sdk_key
 from bioql_console.server.values import (
     LONGEST_ID,
     amount,
@@ -99,7 +99,7 @@ class BillingApi:
             return Answer(dev_answers.payment())
         back = f"{self._parts.base_url.rstrip('/')}/dashboard.html?payment="
         try:
-            link = await blocking(self._parts, self._link, user.id, micros, back)
+            link = await asking_stripe(self._parts, self._link, user.id, micros, back)
         except (AmountRefused, NoCustomer) as error:
             raise ApiError(400, str(error)) from error
         except OperatorError as error:

@@ -18,6 +18,7 @@ from bioql_console.services.usage_recording import UsageRecording
 from bioql_console.services.user_admin import UserAdmin
 
 API_THREADS = 8
+STRIPE_THREADS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class ServerParts:
         base_url: Where customers reach it; Checkout leads back to its dashboard.
         allowed_origins: Web origins whose pages may call the API.
         trusted_proxies: Whose `X-Forwarded-For` is believed.
+        pool: For what asks the database.
+        stripe_pool: For what asks Stripe, so that a Stripe that hangs holds up nobody who only asks us.
         dev_keys_allowed: Whether `bioql_dev_…` keys get their documented answers; never with a live key.
     """
 
@@ -55,3 +58,4 @@ class ServerParts:
     trusted_proxies: tuple[str, ...]
     allowed_hosts: frozenset[str] = frozenset()
     pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(API_THREADS, "api"))
+    stripe_pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(STRIPE_THREADS, "api-stripe"))

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -104,5 +105,14 @@ def _checked_key(key: str) -> str:
 
 
 async def blocking(parts: ServerParts, work: Callable[..., R], *args: Any) -> R:
-    """Run what touches disk or network on the server's own threads, never on its loop."""
-    return await asyncio.get_running_loop().run_in_executor(parts.pool, lambda: work(*args))
+    """Run what touches the disk on the server's own threads, never on its loop."""
+    return await _on(parts.pool, work, *args)
+
+
+async def asking_stripe(parts: ServerParts, work: Callable[..., R], *args: Any) -> R:
+    """Run what waits for Stripe, where nobody else waits for it."""
+    return await _on(parts.stripe_pool, work, *args)
+
+
+async def _on(pool: Executor, work: Callable[..., R], *args: Any) -> R:
+    return await asyncio.get_running_loop().run_in_executor(pool, lambda: work(*args))

@@ -98,7 +98,7 @@ class MoneyMessages:
             with self._store.write() as work:
                 if cents > 0:
                     words = "Waits for usage or a payment on its way."
-                    work.outbox.failed(message.id, words, self._now_ms() + FIRST_PAUSE_MS)
+                    work.outbox.postpone(message, words, self._now_ms() + FIRST_PAUSE_MS)
                 else:
                     work.outbox.replaced(message.id, "Paid before the invoice was made.", self._now_ms())
                 work.commit()

@@ -145,6 +145,11 @@ class Outbox(OutboxReader):
             .values(error=error[:LONGEST_ERROR], claimed_by="", next_attempt_ms=next_attempt_ms)
         )
 
+    def postpone(self, message: Message, words: str, until_ms: int) -> None:
+        """It was looked at and waits for something else; this was no try, and makes later pauses no longer."""
+        self.release([message])
+        self.failed(message.id, words, until_ms)
+
     def doubt(self, since_ms: int) -> None:
         """Stripe may have had each waiting message since then: no answer to a new try is taken for one to the first."""
         self._connection.execute(

@@ -1,11 +1,15 @@
 """Paying over HTTP, as deployed dashboards do, with everything that may go wrong."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import pytest
 
 from bioql_console.domain.users import ApiKey, NewUser
-from tests.sites import Site
+from bioql_console.server.parts import STRIPE_THREADS
+from tests.sites import JANES_ID, Site
 from tests.waiting import wait_until
 
 
@@ -129,6 +133,34 @@ def test_stripe_down_is_a_502_and_recovers(site: Site) -> None:
     assert site.create_payment().status_code == 502
     site.console.sandbox.faults(None)
     assert site.create_payment().status_code == 200
+
+
+@pytest.mark.fault(
+    "Stripe",
+    "Stripe hangs while many customers register",
+    "Whoever asks only us is answered meanwhile; the customers are told with 502.",
+    figure=f"{STRIPE_THREADS + 2} customers",
+)
+def test_a_stripe_that_hangs_holds_up_nobody_else(site: Site) -> None:
+    site.console.stripe.gateway().v1._requestor._client._timeout = (1, 1)
+    site.console.sandbox.faults("hang", "/v1/", 1_000)
+    many = STRIPE_THREADS + 2
+    with ThreadPoolExecutor(many) as crowd:
+        joining = [crowd.submit(_register, site, number) for number in range(many)]
+        wait_until(lambda: _threads_at_stripe() == STRIPE_THREADS)
+        assert site.http.get("/health").json()["status"] == "healthy"
+        assert site.http.get("/auth/user", headers=site.jane).json()["id"] == JANES_ID
+        assert not any(each.done() for each in joining), "they had to wait for Stripe"
+    assert {each.result() for each in joining} == {502}
+
+
+def _register(site: Site, number: int) -> int:
+    who = {"name": "Ada", "email": f"ada{number}@uni.example"}
+    return httpx.post(f"{site.url}/auth/register", json=who, trust_env=False, timeout=60).status_code
+
+
+def _threads_at_stripe() -> int:
+    return sum(thread.name.startswith("api-stripe") for thread in threading.enumerate())
 
 
 @pytest.mark.fault(
