@@ -37,7 +37,8 @@ from bioql_console.services.odd_payments import OddPayments
 from bioql_console.services.outbox_sender import OutboxSender
 from bioql_console.services.polling import Polling
 from bioql_console.services.reconciliation.reconcile import reconciliation_of
-from bioql_console.services.reconciliation.repairs import Repairs, Tools
+from bioql_console.services.reconciliation.repairs import Repairs
+from bioql_console.services.reconciliation.tools import Tools
 from bioql_console.services.refunds import Refunds
 from bioql_console.services.registration import Registration
 from bioql_console.services.right_to_send import RightToSend

@@ -251,38 +251,6 @@ def test_an_adjustment_reaches_the_next_invoice(world: World) -> None:
     agrees(world, ada)
 
 
-def test_the_console_waits_until_stripe_has_counted_the_usage(world: World) -> None:
-    world.control("thresholds", offered=False)
-    world.outbox._money._meter_lag_ms = 600_000
-    ada = world.register("ada", GOOD)
-    uses(world, ada, 3_600)
-    for _ in range(5):
-        world.advance(60)
-        world.send()
-    assert world.collected_cents() == 0
-    world.advance(700)
-    world.drain()
-    assert (world.collected_cents(), world.net_cents(ada.id)) == (359_000, 0)
-    agrees(world, ada)
-
-
-def test_an_invoice_that_waited_long_is_tried_again_soon_after_a_failure(world: World) -> None:
-    """To wait for something else is no try: it makes the pause after a failure no longer."""
-    world.control("thresholds", offered=False)
-    world.outbox._money._meter_lag_ms = 600_000
-    ada = world.register("ada", GOOD)
-    uses(world, ada, 3_600)
-    for _ in range(10):
-        world.advance(60)
-        world.send()
-    world.control("faults", status="reset", path="^/v1/", count=3)
-    world.advance(60)
-    world.send()
-    assert world.waiting() == 1
-    world.drain()
-    assert (world.collected_cents(), world.net_cents(ada.id)) == (359_000, 0)
-
-
 def test_a_subscription_made_by_hand_takes_over_what_is_owed(world: World) -> None:
     ada = world.register("ada", None)
     uses(world, ada, 360)

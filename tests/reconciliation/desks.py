@@ -9,7 +9,8 @@ from bioql_console.domain.users import User
 from bioql_console.services.changes import Changes
 from bioql_console.services.meter_setup import MeterSetup
 from bioql_console.services.reconciliation.reconcile import Reconciliation
-from bioql_console.services.reconciliation.repairs import Repairs, Tools
+from bioql_console.services.reconciliation.repairs import Repairs
+from bioql_console.services.reconciliation.tools import Tools
 from bioql_console.services.refunds import Refunds
 from bioql_console.storage.reconciliation_scratch import open_scratch
 from tests.money.world import BACK, World

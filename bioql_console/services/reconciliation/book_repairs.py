@@ -1,7 +1,5 @@
 """Repairs that change our books, or queue something for Stripe in the same transaction."""
 
-from typing import TYPE_CHECKING
-
 from bioql_console.domain.ageing import DAY_MS
 from bioql_console.domain.cash import MeteredRow, Part
 from bioql_console.domain.difference_kinds import Kind
@@ -23,16 +21,14 @@ from bioql_console.services.customer_accounts import find_or_make
 from bioql_console.services.metering import queue_earlier_usage
 from bioql_console.services.ports import Work
 from bioql_console.services.reconciliation.meter_day import day_start, require_meter_total
+from bioql_console.services.reconciliation.tools import Tools
 from bioql_console.services.settlement import queue_balance, settle_payment
 from bioql_console.services.user_admin import known_user
-
-if TYPE_CHECKING:
-    from bioql_console.services.reconciliation.repairs import Tools
 
 CORRECTION = "reconciliation"
 
 
-def post_payment(tools: "Tools", one: Difference, remark: str, operator: str) -> str:
+def post_payment(tools: Tools, one: Difference, remark: str, operator: str) -> str:
     """A payment that no event of ours will ever tell of."""
     cents = one.off_cents
     micros = cents * MICROS_PER_CENT
@@ -48,7 +44,7 @@ def post_payment(tools: "Tools", one: Difference, remark: str, operator: str) ->
     return f"{plain_dollars(micros)} posted to {user.name}"
 
 
-def correct_books(tools: "Tools", one: Difference, remark: str, operator: str) -> str:
+def correct_books(tools: Tools, one: Difference, remark: str, operator: str) -> str:
     """Bring the books to what Stripe says, by an entry whose source names both figures."""
     part, off = one.details.get("part", Part.PAYMENT.value), one.off_cents
     source = f"{part}:{one.stripe_id}:{one.ledger_cents or 0}>{one.stripe_cents or 0}"
@@ -74,7 +70,7 @@ def correct_books(tools: "Tools", one: Difference, remark: str, operator: str) -
     return f"{plain_dollars(micros)} posted against Stripe's account"
 
 
-def queue_usage(tools: "Tools", one: Difference, _remark: str, _operator: str) -> str:
+def queue_usage(tools: Tools, one: Difference, _remark: str, _operator: str) -> str:
     """Runs of that day without a message. The run's id is the key: what is queued already stays as it is."""
     queued = 0
     with tools.store.write() as work:
@@ -96,7 +92,7 @@ def queue_usage(tools: "Tools", one: Difference, _remark: str, _operator: str) -
     return f"{queued:,} runs queued for the meter"
 
 
-def send_again(tools: "Tools", one: Difference, _remark: str, _operator: str) -> str:
+def send_again(tools: Tools, one: Difference, _remark: str, _operator: str) -> str:
     with tools.store.write() as work:
         refused = [row for row in _runs(work, one) if row.state == MessageState.REFUSED.value]
         for row in refused:
@@ -105,7 +101,7 @@ def send_again(tools: "Tools", one: Difference, _remark: str, _operator: str) ->
     return f"{len(refused):,} messages are sent again"
 
 
-def count_missing(tools: "Tools", one: Difference, _remark: str, _operator: str) -> str:
+def count_missing(tools: Tools, one: Difference, _remark: str, _operator: str) -> str:
     """One more meter event over what is missing; its key names the day and both figures."""
     require_meter_total(tools.stripe.gateway(), one)
     lacking = -one.off_cents
@@ -128,7 +124,7 @@ def _runs(work: Work, one: Difference) -> list[MeteredRow]:
     return [row for row in rows if row.customer == one.customer and start <= row.at_ms < start + DAY_MS]
 
 
-def link_customer(tools: "Tools", one: Difference, _remark: str, _operator: str) -> str:
+def link_customer(tools: Tools, one: Difference, _remark: str, _operator: str) -> str:
     with tools.store.write() as work:
         user = known_user(work, _user_id(one))
         if user.stripe_customer_id:
@@ -142,7 +138,7 @@ def link_customer(tools: "Tools", one: Difference, _remark: str, _operator: str)
     return f"{user.name} is customer {one.customer}; {queued:,} earlier runs queued for the meter"
 
 
-def make_customer(tools: "Tools", one: Difference, _remark: str, operator: str) -> str:
+def make_customer(tools: Tools, one: Difference, _remark: str, operator: str) -> str:
     """A customer of this account in place of none, or of one that is gone."""
     if one.kind is Kind.CUSTOMER_MISSING:
         return f"{one.user_name} is customer {tools.users.create_customer(_user_id(one), operator).stripe_customer_id}"
@@ -158,7 +154,7 @@ def make_customer(tools: "Tools", one: Difference, _remark: str, operator: str) 
     return f"{user.name} is customer {made.id} now; a card and a subscription have to be added again"
 
 
-def _give(tools: "Tools", work: Work, user: User, customer: str) -> int:
+def _give(tools: Tools, work: Work, user: User, customer: str) -> int:
     holder = work.users.by_customer(customer)
     if holder is not None and holder.id != user.id:
         raise OperatorError(

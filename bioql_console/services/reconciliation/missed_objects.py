@@ -15,10 +15,10 @@ from bioql_console.domain.reconciliation import Difference
 from bioql_console.domain.refunds import NOT_REFUNDED
 from bioql_console.domain.webhooks import EventSource, EventState, ReceivedEvent
 from bioql_console.services.event_intake import parse
+from bioql_console.services.reconciliation.tools import Tools
 from bioql_console.services.stripe_types import Content
 
 if TYPE_CHECKING:
-    from bioql_console.services.reconciliation.repairs import Tools
     from bioql_console.services.stripe_gateway import StripeGateway
 
 # An event is made within minutes of what it is about; a bank debit's comes days later and is not looked for.
@@ -32,7 +32,7 @@ CHECKOUT = ("checkout.session.completed", "checkout.session.async_payment_succee
 Missed = tuple[str, Content]
 
 
-def apply_from_stripe(tools: "Tools", one: Difference) -> str:
+def apply_from_stripe(tools: Tools, one: Difference) -> str:
     """Bring it in and apply it.
 
     Raises:
@@ -62,7 +62,7 @@ def apply_from_stripe(tools: "Tools", one: Difference) -> str:
     return f"Applied {' and '.join(event.type for event in events)}"
 
 
-def _event(tools: "Tools", kind: str, content: Content, at_ms: int) -> ReceivedEvent:
+def _event(tools: Tools, kind: str, content: Content, at_ms: int) -> ReceivedEvent:
     """Stripe's own event, unless it is gone or was settled before; then one of ours."""
     gateway, now_ms = tools.stripe.gateway(), tools.now_ms()
     found = _original(gateway, kind, content, at_ms, now_ms)
@@ -72,7 +72,7 @@ def _event(tools: "Tools", kind: str, content: Content, at_ms: int) -> ReceivedE
     return _made_up(kind, content, at_ms, now_ms)
 
 
-def _fate(tools: "Tools", event_id: str) -> tuple[EventState, str] | None:
+def _fate(tools: Tools, event_id: str) -> tuple[EventState, str] | None:
     with tools.store.read() as work:
         return work.reconciliation.fate_of(event_id)
 

@@ -1,34 +1,17 @@
 """Mending a difference, or letting it stand: each with a remark, on record, and never twice."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.money import MICROS_PER_CENT, plain_dollars
 from bioql_console.domain.reconciliation import Accepted, Difference
 from bioql_console.domain.repairs import Repair
 from bioql_console.services.changes import Change, Changes
-from bioql_console.services.event_applier import EventApplier
-from bioql_console.services.ports import Store
 from bioql_console.services.reconciliation import book_repairs, stripe_repairs
 from bioql_console.services.reconciliation.missed_objects import apply_from_stripe
-from bioql_console.services.refunds import Refunds
-from bioql_console.services.stripe_access import StripeAccess
-from bioql_console.services.user_admin import UserAdmin
+from bioql_console.services.reconciliation.tools import Tools
 
 TOPICS = ("balances", "events", "checkouts", "outbox", "users", "activity")
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What repairs are made with."""
-
-    store: Store
-    stripe: StripeAccess
-    applier: EventApplier
-    users: UserAdmin
-    refunds: Refunds
-    now_ms: Callable[[], int]
 
 
 class Repairs:

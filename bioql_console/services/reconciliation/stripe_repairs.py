@@ -1,7 +1,5 @@
 """Repairs that change something at Stripe at once. Each is made under a key that makes a repeat harmless."""
 
-from typing import TYPE_CHECKING
-
 from bioql_console.domain.difference_kinds import Kind
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.money import MICROS_PER_CENT, plain_dollars
@@ -10,12 +8,10 @@ from bioql_console.domain.reconciliation import Accepted, Difference
 from bioql_console.domain.refunds import RefundReason
 from bioql_console.services.reconciliation.balances import AGAIN, REPAIR_PREFIX, UNDONE
 from bioql_console.services.reconciliation.meter_day import require_meter_total
-
-if TYPE_CHECKING:
-    from bioql_console.services.reconciliation.repairs import Tools
+from bioql_console.services.reconciliation.tools import Tools
 
 
-def refund_second(tools: "Tools", one: Difference, remark: str, operator: str) -> str:
+def refund_second(tools: Tools, one: Difference, remark: str, operator: str) -> str:
     """The part that was paid twice goes back. It is credit now, so nothing is owed again."""
     invoice = one.stripe_id.startswith("in_")
     seen = tools.refunds.of_invoice(one.stripe_id) if invoice else tools.refunds.look(one.stripe_id)
@@ -24,14 +20,14 @@ def refund_second(tools: "Tools", one: Difference, remark: str, operator: str) -
     return f"{_dollars(cents)} go back: {made}"
 
 
-def cancel_usage(tools: "Tools", one: Difference, _remark: str, _operator: str) -> str:
+def cancel_usage(tools: Tools, one: Difference, _remark: str, _operator: str) -> str:
     identifiers = one.details["identifiers"].split()
     for identifier in identifiers:
         tools.stripe.gateway().cancel_usage(identifier)
     return f"{len(identifiers):,} meter events cancelled"
 
 
-def credit_usage(tools: "Tools", one: Difference, remark: str, operator: str) -> str:
+def credit_usage(tools: Tools, one: Difference, remark: str, operator: str) -> str:
     """The meter keeps what it counted; the customer's balance makes up for it, and the difference is accepted."""
     gateway, excess = tools.stripe.gateway(), one.off_cents
     require_meter_total(gateway, one)
@@ -44,7 +40,7 @@ def credit_usage(tools: "Tools", one: Difference, remark: str, operator: str) ->
     return f"{_dollars(excess)} credited to the customer's Stripe balance"
 
 
-def tell_balance(tools: "Tools", one: Difference, _remark: str, _operator: str) -> str:
+def tell_balance(tools: Tools, one: Difference, _remark: str, _operator: str) -> str:
     cents = one.ledger_cents or 0
     if one.details.get("state") == MessageState.REFUSED.value:
         with tools.store.write() as work:
@@ -57,7 +53,7 @@ def tell_balance(tools: "Tools", one: Difference, _remark: str, _operator: str) 
     return f"{_dollars(cents)} credited to the customer's Stripe balance"
 
 
-def undo_balance(tools: "Tools", one: Difference, _remark: str, _operator: str) -> str:
+def undo_balance(tools: Tools, one: Difference, _remark: str, _operator: str) -> str:
     by_hand = one.kind is Kind.BALANCE_BY_HAND
     key = f"{REPAIR_PREFIX}undo-{one.stripe_id}" if by_hand else f"{one.stripe_id}{UNDONE}"
     words = f"Takes back {one.stripe_id}" if by_hand else "Correction"
@@ -65,7 +61,7 @@ def undo_balance(tools: "Tools", one: Difference, _remark: str, _operator: str) 
     return f"{_dollars(one.off_cents)} taken back from the customer's Stripe balance"
 
 
-def delete_customer(tools: "Tools", one: Difference, _remark: str, _operator: str) -> str:
+def delete_customer(tools: Tools, one: Difference, _remark: str, _operator: str) -> str:
     """Only a customer that has nothing: asked again right before."""
     gateway = tools.stripe.gateway()
     found = gateway.customer(one.customer)
