@@ -183,6 +183,20 @@ def restore(
     raise typer.Exit(answer(RestoreOptions(file, replace, data_dir, database, env), as_json=as_json))
 
 
+@app.command()
+def move(
+    target: Annotated[str, typer.Argument(help="A new, empty database, e.g. postgresql://user@host/database")],
+    data_dir: DataDir = None,
+    database: DatabaseUrl = None,
+    env: ActiveEnvironment = None,
+    as_json: AsJson = False,
+) -> None:
+    """Move the ledger into another database, all of it or nothing, and compare both."""
+    from bioql_console.moving import MoveOptions, answer
+
+    raise typer.Exit(answer(MoveOptions(target, data_dir, database, env), as_json=as_json))
+
+
 @app.command("import")
 def import_users(
     file: Annotated[Path, typer.Argument(help="The old server's users.db; it is only read.")],

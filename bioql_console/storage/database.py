@@ -6,14 +6,15 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, event
 
 from bioql_console.domain.backups import Progress
 from bioql_console.domain.database_address import DatabaseSeen
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError, Trouble
-from bioql_console.domain.rights import EVERYTHING, Rights, Role, ask_for
-from bioql_console.storage import backing_up, migrate, postgresql, roles, sqlite_engine, sqlite_file
+from bioql_console.domain.rights import EVERYTHING, Rights, Role
+from bioql_console.storage import alone, backing_up, migrate, moves, postgresql, roles, sqlite_engine, sqlite_file
+from bioql_console.storage.access import Access
 from bioql_console.storage.change_feed import ChangeFeed, FileFeed, Heard, Noted
 from bioql_console.storage.change_notes import ChangeNotes
 from bioql_console.storage.failures import explained
@@ -59,18 +60,15 @@ class Database:
         self._now_ms = now_ms
         self.troubles = TroubleWatch(now_ms)
         self._file: sqlite_file.Identity | None = None
-        self._link: postgresql.Link | None = None
+        self._access = Access(self.url.username or "")
         if self._is_sqlite:
             self._engine = sqlite_engine.make_engine(self.url)
             event.listen(self._engine, "do_connect", self._before_connecting)
         else:
-            self._engine = postgresql.make_engine(self.url, password, self._connected)
+            self._engine = postgresql.make_engine(self.url, password, self._access.connected)
         self._notes = ChangeNotes(self._engine, uuid.uuid4().hex)
         self.on_breach: Callable[[], None] = lambda: None
         """Called after a transaction was refused because it would have left the books broken."""
-
-    def _connected(self, link: postgresql.Link) -> None:
-        self._link = link
 
     @property
     def trouble(self) -> Trouble | None:
@@ -101,42 +99,32 @@ class Database:
         """What the database lets us do, as it said when it was last asked; before the first time, nothing but read."""
         if self._is_sqlite:
             return EVERYTHING
-        return self._rights() or Rights(Role.VIEWER, self.url.username or "")
+        return self._access.rights() or Rights(Role.VIEWER, self.url.username or "")
 
     @property
     def encrypted(self) -> bool | None:
         """Whether the network reads along; None where there is none between, or nothing is connected yet."""
-        return self._link.encrypted if self._link else None
-
-    def _rights(self) -> Rights | None:
-        return self._link.rights if self._link else None
+        return self._access.encrypted
 
     def ask_for_rights(self) -> None:
         """Ask anew: tables may have been made, roles granted or taken away since. Raises OperatorError `db.*`."""
-        if self._is_sqlite:
-            return
-        with self._engine.connect() as connection:
-            found = roles.rights_from(tuple(connection.execute(text(roles.ASK)).one()))
-        if self._link is not None:
-            self._link = replace(self._link, rights=found)
-        if found is None:
-            raise OperatorError(
-                "You may not read this ledger.",
-                fix=ask_for(Role.VIEWER, self.url.username or "you"),
-                code="db.right_missing",
-            )
+        if not self._is_sqlite:
+            self._access.ask(self._engine)
 
     @property
     def shown_url(self) -> str:
         """The address without a password."""
         return self.url.set(password=None).render_as_string(hide_password=False)
 
-    def open(self, backups: Path | None) -> None:
+    def open(self, backups: Path | None, *, also_moved: bool = False) -> None:
         """Create or upgrade the schema; before an upgrade a backup goes to the folder `backups`, if there is one.
 
+        Args:
+            also_moved: Open a ledger that was moved elsewhere, too.
+
         Raises:
-            OperatorError: `db.too_new`, `db.corrupt`, `db.read_only`, `db.missing`, `backup.*`, … Nothing is changed
-                then.
+            OperatorError: `db.too_new`, `db.corrupt`, `db.read_only`, `db.missing`, `db.moved_away`, `backup.*`, …
+                Nothing is changed then.
         """
         if self.path is not None:
             sqlite_file.prepare(self.path)
@@ -151,6 +139,8 @@ class Database:
                 sqlite_engine.write_ahead(self._engine)
                 self._file = sqlite_file.identity(self.path)
             self.ask_for_rights()
+            if not also_moved:
+                moves.refuse_moved(self._engine)
 
     def open_existing(self) -> None:
         """For commands that only read: the database must be there and of this version.
@@ -179,8 +169,7 @@ class Database:
         """
         with self._explained(), self._engine.connect() as connection:
             standing = migrate.standing(connection)
-        server = self._link.server if self._link else "SQLite"
-        return DatabaseSeen(server, self.encrypted, standing, self._rights())
+        return DatabaseSeen(self._access.server, self.encrypted, standing, self._access.rights())
 
     def back_up(
         self,
@@ -207,12 +196,20 @@ class Database:
             return self._back_up(replace(order, verify=verify, progress=progress, cancelled=cancelled))
 
     @contextmanager
-    def replacing(self) -> Iterator[tuple[Connection, Callable[[Connection], UnitOfWork]]]:
-        """A connection over which PostgreSQL's ledger can be replaced, the only one of ours, and what works over it."""
+    def alone(self) -> Iterator[tuple[Connection, Callable[[Connection], UnitOfWork]]]:
+        """A transaction in which nobody else has the ledger open, and what makes the repositories that work in it.
+
+        Raises:
+            OperatorError: `db.in_use`, `db.right_missing`, …
+        """
         with self._explained():
-            roles.make_roles(self._engine)
+            if self.path is None:
+                roles.make_roles(self._engine)
         self._engine.dispose()
+        if self.path is not None:
+            alone.fold_log(self.path)
         with self._explained(), self._engine.connect() as connection:
+            alone.take(connection, self.words)
             yield connection, lambda over: UnitOfWork(over, self._now_ms, self._notes, self.on_breach)
 
     def standing(self) -> Standing:
@@ -284,7 +281,7 @@ class Database:
             yield connection
 
     def _explained(self) -> AbstractContextManager[None]:
-        return explained(self.words, self._rights)
+        return explained(self.words, self._access.rights)
 
     def feed(self, heard: Heard, noted: Noted) -> ChangeFeed:
         """What tells of the changes that other processes make; start it, and stop it before closing."""

@@ -11,20 +11,16 @@ from sqlalchemy import Connection, text
 
 from bioql_console.domain.backups import BackupContent, Progress, stopped
 from bioql_console.domain.errors import OperatorError
-from bioql_console.storage import migrate, roles
+from bioql_console.storage import migrate
 from bioql_console.storage.database import Database
 from bioql_console.storage.postgresql_programs import programs_for
-from bioql_console.storage.restoring import Restored, finish, in_use
+from bioql_console.storage.restoring import Restored, finish
 from bioql_console.storage.sqlite_copy import never, silent
 
 COPY = re.compile(rb"COPY .* FROM stdin;\n")
 # pg_restore guards its script with these against tampering with psql; they are no SQL.
 NO_SQL = (rb"\restrict ", rb"\unrestrict ")
 CHUNK_BYTES = 256 * 1024
-OTHERS = (
-    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-    " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
-)
 DROP_ALL = """
 DO $$ DECLARE found record; BEGIN
   FOR found IN SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables
@@ -54,7 +50,7 @@ def restore_dump(
     Raises:
         OperatorError: `restore.*`, `backup.*`, `db.*`; nothing is changed then.
     """
-    with database.replacing() as (connection, work_over):
+    with database.alone() as (connection, work_over):
         _replace(connection, content, progress, cancelled)
         progress(1, 1, "recomputing the books")
         found = finish(work_over(connection), content, operator, kept)
@@ -64,13 +60,6 @@ def restore_dump(
 
 def _replace(connection: Connection, content: BackupContent, progress: Progress, cancelled: Callable[[], bool]) -> None:
     """Everything in the transaction that is open."""
-    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": migrate.MIGRATION_LOCK})
-    others = connection.execute(text(OTHERS)).scalar_one()
-    if others:
-        raise in_use(f"the database ({others} connections)")
-    for limit in ("idle_in_transaction_session_timeout", "statement_timeout"):
-        connection.execute(text(f"SET LOCAL {limit} = 0"))  # a big ledger takes its time
-    roles.become_admin(connection)
     connection.execute(text(DROP_ALL))
     raw: Any = connection.connection.dbapi_connection
     total = _tables(content.path, raw)

@@ -11,7 +11,7 @@ from pathlib import Path
 from bioql_console.domain.backups import BackupContent, Progress, stopped
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.verification import Verification
-from bioql_console.storage import sqlite_copy
+from bioql_console.storage import alone, sqlite_copy
 from bioql_console.storage.database import Database, sqlite_url
 from bioql_console.storage.sqlite_copy import never, silent
 from bioql_console.storage.unit_of_work import UnitOfWork
@@ -78,7 +78,7 @@ def _made_ready(
     database = Database(sqlite_url(new), now_ms)
     try:
         progress(1, 1, UPGRADING)
-        database.open(None)
+        database.open(None, also_moved=True)
         progress(1, 1, VERIFYING)
         with database.write() as work:
             found = finish(work, content, operator, kept)
@@ -106,6 +106,7 @@ def finish(work: UnitOfWork, content: BackupContent, operator: str, kept: Path |
         )
     made_ms = content.made_ms or work.restores.newest_ms()
     work.restores.add(content.path.name, made_ms, operator)
+    work.moves.stay(content.path.name, operator)
     work.outbox.doubt(made_ms)
     before = f"kept as {kept.name}" if kept else ""
     work.activity.record(operator, "restored a backup", content.path.name, before=before)
@@ -115,33 +116,10 @@ def finish(work: UnitOfWork, content: BackupContent, operator: str, kept: Path |
 def _swap(new: Path, target: Path) -> None:
     """Let the new file take the old one's name. No log of the old one may be left: it would be played into the new."""
     if target.exists():
-        _refuse_used(target)
+        alone.fold_log(target)
     for companion in _with_companions(target)[1:]:
         companion.unlink(missing_ok=True)
     sqlite_copy.publish(new, target)
-
-
-def _refuse_used(target: Path) -> None:
-    """Fold the log into the file, which only works while nobody else has it open; a damaged one is left as it is."""
-    try:
-        with sqlite_copy.opened(target) as raw:
-            raw.execute("PRAGMA busy_timeout = 1000")
-            raw.execute("PRAGMA journal_mode = DELETE").fetchone()
-            raw.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        if "locked" in str(error):
-            raise in_use(target.name) from error
-        raise
-    except sqlite3.DatabaseError:
-        return
-
-
-def in_use(what: str) -> OperatorError:
-    return OperatorError(
-        f"Another program has {what} open; nothing was changed.",
-        fix="Close every console and server on it, then retry.",
-        code="restore.in_use",
-    )
 
 
 def keep_damaged(path: Path, folder: Path, now_ms: int) -> Path:

@@ -29,9 +29,12 @@ def _on_connect(raw: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
 
 
 def _on_begin(connection: Connection) -> None:
-    write = connection.get_execution_options().get("bioql_write", False)
+    options = connection.get_execution_options()
+    write = options.get("bioql_write", False)
     connection.exec_driver_sql(f"PRAGMA query_only = {int(not write)}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    connection.exec_driver_sql(
+        "BEGIN EXCLUSIVE" if options.get("bioql_alone") else "BEGIN IMMEDIATE" if write else "BEGIN"
+    )
 
 
 def write_ahead(engine: Engine) -> None:

@@ -17,6 +17,7 @@ from bioql_console.storage.inbox import Inbox
 from bioql_console.storage.invoices import Invoices
 from bioql_console.storage.ledger import Ledger
 from bioql_console.storage.money_back import MoneyBacks
+from bioql_console.storage.moves import Moves
 from bioql_console.storage.outbox import Outbox
 from bioql_console.storage.receivables import Receivables
 from bioql_console.storage.reconciliation import LedgerFacts
@@ -61,6 +62,7 @@ class UnitOfWork:
         self.accounts = StripeAccounts(connection)
         self.coverage = EventCoverage(connection)
         self.restores = Restores(connection, now_ms)
+        self.moves = Moves(connection, now_ms)
         self.outbox = Outbox(connection)
         self.error_reports = ErrorReports(connection)
         self.activity = ActivityLog(connection, now_ms)

@@ -85,10 +85,20 @@ class World(AtStripe, InBooks):
     """One ledger, one sandbox, and time that only moves when told to."""
 
     def __init__(self, folder: Path, name: str, templates: Path) -> None:
-        self.sandbox = Sandbox(folder / f"{name}-stripe.db")
         path = folder / f"{name}.db"
         shutil.copy(template(templates), path)
-        self.database = Database(sqlite_url(path), self.now_ms)
+        self._fill(Sandbox(folder / f"{name}-stripe.db"), sqlite_url(path))
+
+    def elsewhere(self, url: str) -> "World":
+        """The same customers and the same Stripe around another ledger."""
+        world = World.__new__(World)
+        world.seen = self.seen
+        world._fill(self.sandbox, url)
+        return world
+
+    def _fill(self, sandbox: Sandbox, url: str) -> None:
+        self.sandbox = sandbox
+        self.database = Database(url, self.now_ms)
         self.stripe = StripeAccess(Environment.SANDBOX, lambda: self.sandbox.secret_key, "http://127.0.0.1:1")
         self.stripe._gateway = StripeGateway(self.sandbox.secret_key, Environment.SANDBOX, base="http://127.0.0.1:1")
         door: _Door = self.stripe._gateway.v1._requestor._client

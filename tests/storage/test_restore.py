@@ -118,7 +118,7 @@ def test_what_does_not_belong_here_is_refused(database: Database, data_dir: Path
         assert refused(asked(database, file, data_dir)) == "instance.running"
     with database._engine.connect() as connection:
         connection.exec_driver_sql("SELECT 1 FROM users")
-        assert refused(asked(database, file, data_dir)) == "restore.in_use"
+        assert refused(asked(database, file, data_dir)) == "db.in_use"
     database.close()
     with database.write() as work:
         work.accounts.set(TEST, LedgerAccount("acct_other", "Other", NOW))

@@ -1,0 +1,144 @@
+"""Whenever a move breaks off, the new database is empty or complete, and the ledger is written in one place only."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bioql_console.domain.errors import OperatorError
+from bioql_console.domain.ledger import payment_fact
+from bioql_console.moving import run_move
+from bioql_console.restoring import RestoreOptions, run_restore
+from bioql_console.storage import moving
+from bioql_console.storage.database import Database
+from tests.storage.moving import LARGEST, TEST, asked, filled, opened, refused
+from tests.storage.people import NOW, rows, tamper
+from tests.storage.test_restore import url_of
+
+pytestmark = pytest.mark.postgresql
+
+
+@pytest.mark.fault(
+    "Backup",
+    "A row of the file can't be held by PostgreSQL, or the books in it don't balance",
+    "The move is refused, the row or the difference is named, and the new database stays empty.",
+)
+@pytest.mark.parametrize(
+    ("damage", "code", "words"),
+    [
+        ("UPDATE users SET name = 'nul' || char(0) || 'byte' WHERE id = 2", "move.refused", "users 2"),
+        (f"UPDATE users SET version = {LARGEST} WHERE id = 2", "move.refused", "users"),
+        ("UPDATE balances SET receivable_micros = 1 WHERE user_id = 2", "move.unsound", "1"),
+    ],
+)
+def test_a_row_that_does_not_fit_undoes_everything(
+    sqlite_database: Database, postgresql_url: str, data_dir: Path, damage: str, code: str, words: str
+) -> None:
+    filled(sqlite_database, 3)
+    tamper(sqlite_database, damage)
+    error = refused(asked(sqlite_database, postgresql_url, data_dir))
+    assert error.code == code
+    assert words in error.what
+    nothing_moved(sqlite_database, postgresql_url)
+
+
+def nothing_moved(source: Database, postgresql_url: str) -> None:
+    """The new database is as good as new, and the old one goes on being written."""
+    team = opened(postgresql_url)
+    assert team.standing().empty
+    assert rows(team, "SELECT count(*) FROM activity") == [(0,)]
+    assert rows(team, "SELECT count(*) FROM plans")[0][0]
+    team.close()
+    source.close()
+    source._file = None  # as a console that is started afterwards
+    source.open(None)
+    with source.write() as work:
+        work.activity.record("ada", "went on", "here")
+        work.commit()
+    source.close()
+
+
+DIES_IN_THE_MIDDLE = """
+import os, signal, sys
+from pathlib import Path
+from bioql_console import importing, moving
+from bioql_console.domain.environment import Environment
+from bioql_console.storage import moving as storage_moving
+source, target, folder, moment = sys.argv[1:]
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+def show(_line, _done, _total, words):
+    if words == moment:
+        die()
+importing.ProgressLine.show = show
+if moment == "marking":
+    storage_moving._marked = die
+moving.run_move(moving.MoveOptions(target, Path(folder), source, Environment.TEST))
+"""
+
+
+def killed(source: Database, target: str, data_dir: Path, moment: str) -> None:
+    command = [sys.executable, "-c", DIES_IN_THE_MIDDLE, url_of(source), target, str(data_dir), moment]
+    source.close()
+    died = subprocess.run(command, timeout=50, check=False)
+    assert died.returncode == -signal.SIGKILL
+
+
+@pytest.mark.fault(
+    "Backup",
+    "kill -9 in the middle of a move",
+    "The new database is empty and the old one goes on; killed after the last step, the same command finishes it.",
+)
+def test_kill_9_leaves_nothing_there_and_everything_here(
+    sqlite_database: Database, postgresql_url: str, data_dir: Path
+) -> None:
+    filled(sqlite_database, 5)
+    killed(sqlite_database, postgresql_url, data_dir, "recomputing the books")
+    nothing_moved(sqlite_database, postgresql_url)
+    killed(sqlite_database, postgresql_url, data_dir, "marking")
+    found = run_move(asked(sqlite_database, postgresql_url, data_dir))
+    assert (found.moved.before, found.moved.marked) == (True, True)
+    with pytest.raises(OperatorError) as elsewhere:
+        sqlite_database.open(None)
+    assert elsewhere.value.code == "db.moved_away"
+
+
+def test_what_went_on_after_a_cut_off_move_is_not_marked_away(
+    sqlite_database: Database, postgresql_url: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(sqlite_database, 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(moving, "_marked", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run_move(asked(sqlite_database, postgresql_url, data_dir))
+    with sqlite_database.write() as work:
+        work.ledger.post(payment_fact("pi_since", 1, 7, NOW, ""))
+        work.commit()
+    sqlite_database.close()
+    assert refused(asked(sqlite_database, postgresql_url, data_dir)).code == "move.not_empty"
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.fault(
+    "Backup",
+    "The team's database is lost right after a move",
+    "The old file, backed up and restored, takes writes again; what happened since is fetched from Stripe.",
+)
+def test_the_old_file_is_the_way_back(
+    sqlite_database: Database, postgresql_url: str, data_dir: Path, tmp_path: Path
+) -> None:
+    filled(sqlite_database, 2)
+    run_move(asked(sqlite_database, postgresql_url, data_dir))
+    file = sqlite_database.back_up(tmp_path / "copies").backup.path
+    sqlite_database.close()
+    run_restore(RestoreOptions(file, True, data_dir, url_of(sqlite_database), TEST))
+    sqlite_database._file = None  # as a console that is started afterwards
+    sqlite_database.open(None)
+    with sqlite_database.write() as work:
+        assert work.restores.lost(NOW + 1, 0)
+        work.commit()
