@@ -7,13 +7,15 @@ from typing import Any, NamedTuple
 
 from bioql_console.app import operator_name
 from bioql_console.core import database_url
+from bioql_console.domain.backups import Made
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.money import plain_dollars
 from bioql_console.importing import ProgressLine
 from bioql_console.ledgers import ledger_at
+from bioql_console.services.backups import Backups
+from bioql_console.services.changes import Changes
 from bioql_console.settings import data_directory, load
-from bioql_console.storage.backing_up import Made
 
 
 class BackupOptions(NamedTuple):
@@ -40,11 +42,7 @@ def run_backup(options: BackupOptions) -> Made:
     try:
         database.open_existing()
         with ProgressLine() as line:
-            made = database.back_up(target, verify=True, progress=line.show)
-        with database.write() as work:
-            work.activity.record(operator_name(), "made a backup", made.backup.path.name)
-            work.commit()
-        return made
+            return Backups(database, target, Changes()).back_up(operator_name(), progress=line.show)
     finally:
         database.close()
 

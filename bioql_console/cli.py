@@ -203,6 +203,9 @@ def import_users(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be brought in.")] = False,
     as_json: AsJson = False,
     no_credit: Annotated[bool, typer.Option("--no-credit", help="Leave prepaid credit out.")] = False,
+    no_backup: Annotated[
+        bool, typer.Option("--no-backup", help="Make no copy first, where the disk has no room for one.")
+    ] = False,
     data_dir: DataDir = None,
     database: DatabaseUrl = None,
     env: ActiveEnvironment = None,
@@ -210,7 +213,7 @@ def import_users(
     """Bring in an existing BioQL database, all of it or nothing; doing it again changes nothing."""
     from bioql_console.importing import ImportOptions, answer
 
-    options = ImportOptions(file, dry_run, not no_credit, data_dir, database, env)
+    options = ImportOptions(file, dry_run, not no_credit, data_dir, database, env, not no_backup)
     raise typer.Exit(answer(options, as_json=as_json))
 
 

@@ -16,6 +16,7 @@ from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.rights import Role
 from bioql_console.sandbox import Sandbox
+from bioql_console.services.backups import Backups
 from bioql_console.services.book_safety import BookSafety
 from bioql_console.services.bugs import note_bug
 from bioql_console.services.changes import Change, Changes
@@ -142,6 +143,8 @@ class Core:
         self.feed = self.database.feed(self._tell_of_others, self._hear_of_others)
         self.team = Team(self.changes, now_ms, socket.gethostname(), self.feed.say)
         self.database.troubles.on_change = self._tell_trouble
+        self.backups = Backups(database, data_dir / "backups", self.changes)
+        self.backups.tidy()
         self.secrets = secrets
         self.safety = BookSafety(self.database, self.changes, now_ms)
         self.database.on_breach = self.safety.stopped
@@ -163,7 +166,7 @@ class Core:
         self.refunds = Refunds(store, stripe, self.users, changes, now_ms)
         self.checkouts = CheckoutLinks(store, stripe, changes, now_ms, environment)
         self.imports = LegacyImport(
-            store, open_legacy, lambda: self.database.back_up(data_dir / "backups").backup.path, changes, now_ms
+            store, open_legacy, self.backups.before_import, changes, now_ms, tidy=self.backups.tidy
         )
         lag_ms = 0 if environment is Environment.SANDBOX else METER_LAG_MS
         counter = StripeUsageMeter(stripe.gateway)

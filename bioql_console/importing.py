@@ -17,6 +17,7 @@ from bioql_console.domain.imports import ImportReport
 from bioql_console.domain.money import plain_dollars
 from bioql_console.domain.plain_text import shown
 from bioql_console.ledgers import ledger_at
+from bioql_console.services.backups import Backups
 from bioql_console.services.changes import Changes
 from bioql_console.services.hardening import harden
 from bioql_console.services.instance_lock import InstanceLock
@@ -38,6 +39,7 @@ class ImportOptions(NamedTuple):
     data_dir: Path | None
     database: str | None
     environment: Environment | None
+    backup: bool = True
 
 
 def run_import(options: ImportOptions) -> ImportReport:
@@ -51,8 +53,9 @@ def run_import(options: ImportOptions) -> ImportReport:
         stack.enter_context(_no_collecting())
         database, folder = _preview_ledger(options) if options.dry_run else _ledger(options, stack)
         stack.callback(database.close)
-        copies = folder / "backups"
-        imports = LegacyImport(database, open_legacy, lambda: database.back_up(copies).backup.path, Changes(), now_ms)
+        backups = Backups(database, folder / "backups", Changes())
+        back_up = backups.before_import if options.backup else lambda: None
+        imports = LegacyImport(database, open_legacy, back_up, Changes(), now_ms, tidy=backups.tidy)
         progress = stack.enter_context(ProgressLine())
         if options.dry_run:
             return imports.preview(options.file, with_credit=options.with_credit, progress=progress.show)

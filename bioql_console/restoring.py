@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from bioql_console.app import operator_name
 from bioql_console.core import database_url, now_ms
-from bioql_console.domain.backups import BackupContent, Progress
+from bioql_console.domain.backups import BackupContent, Progress, Reason
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.money import plain_dollars
@@ -92,7 +92,7 @@ def _keep(
 ) -> Path | None:
     """Back up what is here before anything takes its place."""
     if here is not None:
-        return None if here.empty else database.back_up(backups, progress=progress).backup.path
+        return None if here.empty else database.back_up(backups, reason=Reason.RESTORE, progress=progress).backup.path
     assert database.path is not None
     return restoring.keep_damaged(database.path, backups, now_ms())
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, text
 
-from bioql_console.domain.backups import Backup, Progress, file_name, read_name, stopped
+from bioql_console.domain.backups import Backup, Made, Progress, Reason, file_name, read_name, stopped
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.verification import Verification
@@ -22,14 +22,6 @@ from bioql_console.storage.verify import Verifier
 
 COPYING, CHECKING, VERIFYING = "copying", "looking through the copy", "recomputing the books in it"
 DUMPED = re.compile(r"dumping contents of table")
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A backup and what recomputing the books in it found; None where that was not asked for."""
-
-    backup: Backup
-    verification: Verification | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +39,7 @@ class Order:
     schema: str
     at_ms: int
     verify: bool = False
+    reason: Reason = Reason.HAND
     progress: Progress = silent
     cancelled: Callable[[], bool] = never
 
@@ -77,7 +70,7 @@ def back_up(engine: Engine, path: Path | None, order: Order) -> Made:
     size = final.stat().st_size
     named = read_name(final)
     made_ms = named.made_ms if named else order.at_ms
-    return Made(Backup(final, order.environment, order.schema, made_ms, kind, size), found)
+    return Made(Backup(final, order.environment, order.schema, made_ms, kind, size, order.reason), found)
 
 
 def _final(order: Order, kind: str) -> Path:
@@ -92,7 +85,7 @@ def _final(order: Order, kind: str) -> Path:
         return order.target
     order.target.mkdir(mode=0o700, parents=True, exist_ok=True)
     at_ms = order.at_ms
-    while (final := order.target / file_name(order.environment, order.schema, at_ms, kind)).exists():
+    while (final := order.target / file_name(order.environment, order.schema, at_ms, kind, order.reason)).exists():
         at_ms += 1
     return final
 

@@ -3,17 +3,26 @@
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, event
 
-from bioql_console.domain.backups import Progress
+from bioql_console.domain.backups import Made, Progress, Reason
 from bioql_console.domain.database_address import DatabaseSeen
 from bioql_console.domain.environment import Environment
-from bioql_console.domain.errors import OperatorError, Trouble
+from bioql_console.domain.errors import Trouble
 from bioql_console.domain.rights import EVERYTHING, Rights, Role
-from bioql_console.storage import alone, backing_up, migrate, moves, postgresql, roles, sqlite_engine, sqlite_file
+from bioql_console.storage import (
+    alone,
+    backing_up,
+    migrate,
+    moves,
+    postgresql,
+    roles,
+    sqlite_engine,
+    sqlite_file,
+)
 from bioql_console.storage.access import Access
 from bioql_console.storage.change_feed import ChangeFeed, FileFeed, Heard, Noted
 from bioql_console.storage.change_notes import ChangeNotes
@@ -131,7 +140,7 @@ class Database:
 
         def back_up(schema: str) -> None:
             if backups is not None:
-                self._back_up(self._order(backups, schema))
+                self._back_up(backups, schema, reason=Reason.UPGRADE)
 
         with self._explained():
             migrate.upgrade(self._engine, back_up)
@@ -148,14 +157,8 @@ class Database:
         Raises:
             OperatorError: as `open`, and `db.absent` when there is none.
         """
-        if self.path is not None and not self.path.exists():
-            raise OperatorError(
-                f"There is no database at {self.path}.",
-                fix="Start the console or `serve` once, or name another --data-dir.",
-                code="db.absent",
-            )
         if self.path is not None:
-            sqlite_file.refuse_cut_off(self.path)
+            sqlite_file.require_whole(self.path)
         with self._explained():
             migrate.require_current(self._engine)
             self._file = sqlite_file.identity(self.path) if self.path is not None else None
@@ -175,10 +178,11 @@ class Database:
         self,
         target: Path,
         *,
+        reason: Reason = Reason.HAND,
         verify: bool = False,
         progress: Progress = silent,
         cancelled: Callable[[], bool] = never,
-    ) -> backing_up.Made:
+    ) -> Made:
         """Write a backup of the ledger as it was last committed, while others go on reading and writing.
 
         Args:
@@ -190,10 +194,14 @@ class Database:
         """
         with self._explained():
             schema = self.standing().schema or migrate.HEAD
-            order = self._order(target, schema)
             # Only books of this version's schema can be recomputed.
             verify = verify and schema == migrate.HEAD
-            return self._back_up(replace(order, verify=verify, progress=progress, cancelled=cancelled))
+            asked = {"verify": verify, "reason": reason, "progress": progress, "cancelled": cancelled}
+            return self._back_up(target, schema, **asked)
+
+    def _back_up(self, target: Path, schema: str, **asked: Any) -> Made:
+        order = backing_up.Order(target, self.environment, schema, self._now_ms(), **asked)
+        return backing_up.back_up(self._engine, self.path, order)
 
     @contextmanager
     def alone(self) -> Iterator[tuple[Connection, Callable[[Connection], UnitOfWork]]]:
@@ -224,12 +232,6 @@ class Database:
             sqlite_file.refuse_cut_off(self.path)
         with explained(self.words), self._engine.connect() as connection:
             return standing_of(connection)
-
-    def _order(self, target: Path, schema: str) -> backing_up.Order:
-        return backing_up.Order(target, self.environment, schema, self._now_ms())
-
-    def _back_up(self, order: backing_up.Order) -> backing_up.Made:
-        return backing_up.back_up(self._engine, self.path, order)
 
     @contextmanager
     def read(self) -> Iterator[UnitOfWork]:

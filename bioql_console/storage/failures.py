@@ -10,6 +10,8 @@ from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.rights import Rights, Role, ask_for, right_missing
 
 RIGHT_MISSING = "42501"
+# The log's index is made when a file is opened; SQLite calls it a failure of the disk when there is no room for it.
+NO_ROOM_FOR_INDEX = "SQLITE_IOERR_SHMSIZE"
 
 LOCKED = ("db.locked", "Another program holds the database for too long.", "Close the other program, then retry.")
 BUSY = ("db.busy", "Others changed the same at the same moment; nothing was changed here.", "Retry.")
@@ -111,6 +113,8 @@ def _known(error: DBAPIError) -> tuple[str, str, str] | None:
     state = getattr(error.orig, "sqlstate", None) or ""
     if found := _BY_STATE.get(state) or _BY_STATE.get(state[:2]):
         return found
+    if getattr(error.orig, "sqlite_errorname", "") == NO_ROOM_FOR_INDEX:
+        return FULL
     if isinstance(error, IntegrityError | DataError | ProgrammingError):
         # Our own mistakes. Their texts quote rows, so a name with "full" in it must not read as a full disk.
         return None

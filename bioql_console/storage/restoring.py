@@ -50,7 +50,7 @@ def restore_file(
         OperatorError: `restore.*`, `backup.*`, `db.*`; nothing is changed then.
     """
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _remove_left_over(target)
+    sqlite_copy.remove_left_over(target.parent, f".{target.name}.restoring-*")
     new = target.with_name(f".{target.name}.restoring-{os.getpid()}")
     try:
         sqlite_copy.copy(content.path, new, COPYING, progress, cancelled)
@@ -141,9 +141,3 @@ def keep_damaged(path: Path, folder: Path, now_ms: int) -> Path:
 
 def _with_companions(path: Path) -> list[Path]:
     return [path, *(path.with_name(path.name + ending) for ending in ("-wal", "-shm", "-journal"))]
-
-
-def _remove_left_over(target: Path) -> None:
-    """What a restore that was killed left beside the ledger; the instance lock says that none is at work."""
-    for path in target.parent.glob(f".{target.name}.restoring-*"):
-        path.unlink(missing_ok=True)

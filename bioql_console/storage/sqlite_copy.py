@@ -1,6 +1,7 @@
 """Copying a SQLite ledger while others read and write it: one moment of it, whole or not at all."""
 
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -13,6 +14,7 @@ from bioql_console.domain.errors import OperatorError
 
 # Eight MiB at a time: often enough for a bar that moves.
 PAGES = 2_048
+PROCESS = re.compile(r"-(\d+)(?:-wal|-shm|-journal)?$")
 # In the file's header, where SQLite keeps a place for it, a backup tells which environment it is of.
 ENVIRONMENTS = {
     int.from_bytes(mark, "big"): environment
@@ -101,11 +103,15 @@ def publish(unfinished: Path, path: Path) -> None:
     sync(path.parent)
 
 
-def remove_left_over(folder: Path) -> None:
-    """Remove what processes that are no more left unfinished."""
-    for path in folder.glob(".bioql-*.unfinished-*"):
-        pid = path.name.rpartition("-")[2]
-        if not pid.isdigit() or not _is_alive(int(pid)):
+def remove_left_over(folder: Path, names: str = ".bioql-*.unfinished-*") -> None:
+    """Remove what processes that are no more left unfinished.
+
+    Args:
+        names: A pattern of names that end in the number of the process, as `unfinished_name` gives them.
+    """
+    for path in folder.glob(names):
+        pid = PROCESS.search(path.name)
+        if pid is None or not _is_alive(int(pid[1])):
             path.unlink(missing_ok=True)
 
 
@@ -128,8 +134,8 @@ def refused(folder: Path, error: OSError | sqlite3.Error) -> OperatorError:
     """Why a copy could not be written, in words."""
     if "full" in str(error).lower() or getattr(error, "errno", None) == 28:
         return OperatorError(
-            f"There is no space for a backup in {folder}; nothing was changed.",
-            fix="Free some space, or name another folder, then retry.",
+            f"There is no space left in {folder}; nothing was changed.",
+            fix="Free some space, or let that folder be a link to a bigger disk, then retry.",
             code="backup.no_space",
         )
     return OperatorError(

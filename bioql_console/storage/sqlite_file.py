@@ -3,10 +3,11 @@
 import os
 import sqlite3
 import uuid
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from bioql_console.domain.errors import OperatorError
+from bioql_console.storage import sqlite_copy
 
 HEADER_BYTES = 100
 Identity = tuple[int, int]
@@ -19,6 +20,8 @@ def prepare(path: Path) -> None:
     Raises:
         OperatorError: `db.empty`, `db.corrupt`, `db.cannot_create`.
     """
+    with suppress(OSError):  # what a restore that was killed left beside it
+        sqlite_copy.remove_left_over(path.parent, f".{path.name}.restoring-*")
     if path.exists():
         refuse_cut_off(path)
         return
@@ -55,6 +58,17 @@ def _publish(unfinished: Path, path: Path) -> None:
             unfinished.rename(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def require_whole(path: Path) -> None:
+    """Raises OperatorError `db.absent`, `db.empty`, `db.corrupt`."""
+    if not path.exists():
+        raise OperatorError(
+            f"There is no database at {path}.",
+            fix="Start the console or `serve` once, or name another --data-dir.",
+            code="db.absent",
+        )
+    refuse_cut_off(path)
 
 
 def refuse_cut_off(path: Path) -> None:

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from bioql_console.domain.backups import beyond, file_name, read_name
+from bioql_console.domain.backups import Backup, Reason, file_name, read_name
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.ledger import payment_fact, usage_fact
 from bioql_console.storage.backing_up import verified
 from bioql_console.storage.backup_content import content_of
 from bioql_console.storage.database import Database
+from tests.disks import disk_missing, small_disk
 from tests.storage.people import NOW, add_people, person
 from tests.storage.raw import raw
 
@@ -135,35 +136,26 @@ def test_kill_9_leaves_no_half_backup(database: Database, tmp_path: Path, moment
     assert [path.name for path in backups.iterdir()] == [made.backup.path.name]
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of one megabyte."""
-    if os.getuid() != 0:
-        pytest.skip("only root can make a file system")
-    folder = tmp_path / "small"
-    folder.mkdir()
-    made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", folder], check=False)
-    if made.returncode != 0:
-        pytest.skip("no file system can be mounted here")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", folder], check=True)
-
-
 @pytest.mark.fault(
     "Backup",
     "The disk is full while a backup is written",
     "The backup is refused in a sentence, nothing is left of it, and the ledger goes on.",
 )
-def test_a_full_disk_is_said(sqlite_database: Database, small_disk: Path) -> None:
-    busy_ledger(sqlite_database, 300)
-    with pytest.raises(OperatorError) as refused:
-        sqlite_database.back_up(small_disk)
-    assert refused.value.code == "backup.no_space"
-    assert list(small_disk.iterdir()) == []
-    with sqlite_database.read() as work:
-        assert work.verifier.run().ok
+@pytest.mark.skipif(disk_missing() is not None, reason=str(disk_missing()))
+def test_a_full_disk_is_said(database: Database, tmp_path: Path) -> None:
+    busy_ledger(database, 30)
+    folder = tmp_path / "small"
+    folder.mkdir()
+    with small_disk(folder, 1) as disk:
+        disk.fill()
+        with pytest.raises(OperatorError) as refused:
+            database.back_up(folder)
+        assert refused.value.code == "backup.no_space"
+        assert [path.name for path in folder.iterdir()] == ["ballast"]
+        with database.read() as work:
+            assert work.verifier.run().ok
+        disk.make_room()
+        assert database.back_up(folder, verify=True).backup.path.exists()
 
 
 @pytest.mark.fault(
@@ -195,25 +187,19 @@ def test_a_copy_verifies_by_itself(sqlite_database: Database, tmp_path: Path) ->
     assert verified(made.backup.path).users == 5
 
 
-def test_names_tell_environment_schema_and_time(tmp_path: Path) -> None:
-    name = file_name(Environment.LIVE, "0012", NOW + 7, "PostgreSQL")
-    assert name == "bioql-live-0012-20261118T110640007Z.dump"
+def test_names_tell_environment_schema_time_and_reason(tmp_path: Path) -> None:
+    name = file_name(Environment.LIVE, "0012", NOW + 7, "PostgreSQL", Reason.IMPORT)
+    assert name == "bioql-live-0012-20261118T110640007Z-import.dump"
     found = read_name(tmp_path / name)
-    assert found is not None
-    assert (found.environment, found.schema, found.made_ms, found.kind) == (
-        Environment.LIVE,
-        "0012",
-        NOW + 7,
-        "PostgreSQL",
-    )
-    for other in ("bioql.db", "bioql-live-0012-20261318T110640007Z.db", "damaged-live-1.db", "bioql-x-1-2.db"):
+    assert found == Backup(tmp_path / name, Environment.LIVE, "0012", NOW + 7, "PostgreSQL", reason=Reason.IMPORT)
+    plain = read_name(tmp_path / file_name(TEST, "0012", NOW, "SQLite"))
+    assert plain is not None
+    assert plain.reason is Reason.HAND
+    for other in (
+        *("bioql.db", "bioql-live-0012-20261318T110640007Z.db", "damaged-live-1.db", "bioql-x-1-2.db"),
+        "bioql-live-0012-20261118T110640007Z-other.db",
+    ):
         assert read_name(tmp_path / other) is None
-
-
-def test_the_newest_are_kept(tmp_path: Path) -> None:
-    made = [read_name(tmp_path / file_name(TEST, "0012", NOW + number, "SQLite")) for number in range(5)]
-    kept = [each for each in made if each is not None]
-    assert [each.made_ms for each in beyond(kept, 3)] == [NOW + 1, NOW]
 
 
 @pytest.mark.postgresql

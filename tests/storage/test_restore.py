@@ -15,13 +15,16 @@ from bioql_console.domain.outbox import MessageKind
 from bioql_console.domain.stripe_account import LedgerAccount
 from bioql_console.restoring import RestoreOptions, run_restore
 from bioql_console.services.instance_lock import InstanceLock
-from bioql_console.storage.database import Database
+from bioql_console.storage.database import Database, sqlite_url
+from tests.disks import disk_missing, small_disk
 from tests.storage.people import NOW, person, rows
 from tests.storage.raw import raw
 from tests.storage.test_backup import busy_ledger
 
 TEST = Environment.TEST
 RUN = "run-1"
+# Room for opening a ledger, and not for a copy of it.
+LITTLE = 128 * 1024
 
 
 def url_of(database: Database) -> str:
@@ -183,6 +186,75 @@ def test_kill_9_leaves_the_old_ledger(database: Database, data_dir: Path, tmp_pa
     if database.path is not None:
         database.close()
         assert not [left for left in database.path.parent.iterdir() if "restoring" in left.name]
+
+
+DIES_AT_THE_SWAP = """
+import os, signal, sys
+from pathlib import Path
+from bioql_console import restoring
+from bioql_console.domain.environment import Environment
+from bioql_console.storage import sqlite_copy
+publish = sqlite_copy.publish
+def die(unfinished, path):
+    if ".restoring-" in unfinished.name:
+        if sys.argv[4] == "after":
+            unfinished.replace(path)
+        os.kill(os.getpid(), signal.SIGKILL)
+    publish(unfinished, path)
+sqlite_copy.publish = die
+file, url, folder = sys.argv[1:4]
+restoring.run_restore(restoring.RestoreOptions(Path(file), True, Path(folder), url, Environment.TEST))
+"""
+
+
+@pytest.mark.fault(
+    "Backup",
+    "kill -9 at the very swap of a restore",
+    "The ledger is the old one or the restored one, whole, never none; the next start removes what was left beside.",
+)
+@pytest.mark.parametrize(("moment", "payments"), [("before", 1), ("after", 0)])
+def test_kill_9_at_the_swap(
+    sqlite_database: Database, data_dir: Path, tmp_path: Path, moment: str, payments: int
+) -> None:
+    file = backed_up(sqlite_database, tmp_path / "copies")
+    command = [sys.executable, "-c", DIES_AT_THE_SWAP, str(file), url_of(sqlite_database), str(data_dir), moment]
+    died = subprocess.run(command, timeout=50, check=False)
+    assert died.returncode == -signal.SIGKILL
+    path = sqlite_database.path
+    assert path is not None
+    assert bool(list(path.parent.glob(".*.restoring-*"))) == (moment == "before")
+    sqlite_database._file = None  # as a console that is started afterwards
+    sqlite_database.open(None)
+    assert list(path.parent.glob(".*.restoring-*")) == []
+    with sqlite_database.read() as work:
+        assert work.verifier.run().ok
+    assert paid(sqlite_database) == payments
+
+
+@pytest.mark.fault(
+    "Backup",
+    "The ledger's disk is full while a backup is restored",
+    "The restore is refused in a sentence, the ledger stays as it was, and with room the same restore works.",
+)
+@pytest.mark.skipif(disk_missing() is not None, reason=str(disk_missing()))
+def test_a_full_disk_keeps_the_old_ledger(data_dir: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    with small_disk(folder, 4) as disk:
+        database = Database(sqlite_url(folder / "bioql.db"), lambda: NOW)
+        database.open(None)
+        file = backed_up(database, tmp_path / "copies")
+        disk.fill()
+        assert refused(asked(database, file, data_dir)) == "db.full"
+        ballast = folder / "ballast"
+        os.truncate(ballast, ballast.stat().st_size - LITTLE)
+        assert refused(asked(database, file, data_dir)) == "backup.no_space"
+        assert sorted(path.name for path in folder.iterdir()) == ["ballast", "bioql.db"]
+        disk.make_room()
+        assert paid(database) == 1
+        run_restore(asked(database, file, data_dir))
+        assert paid(database) == 0
+        database.close()
 
 
 @pytest.mark.fault(

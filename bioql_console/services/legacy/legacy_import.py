@@ -35,8 +35,8 @@ class LegacyImport:
 
     Args:
         open_source: Opens the file for reading.
-        back_up: Copies the ledger and answers where to; "" where the database sees to copies itself.
-        discard: Deletes a copy that turned out to be of no use.
+        back_up: Copies the ledger and answers where to; None where no copy is wanted.
+        tidy: Removes copies that are not kept, once this one is.
     """
 
     def __init__(
@@ -46,8 +46,10 @@ class LegacyImport:
         back_up: Callable[[], Path | None],
         changes: Changes,
         now_ms: Callable[[], int],
+        tidy: Callable[[], object] = lambda: None,
     ) -> None:
         self._store = store
+        self._tidy = tidy
         self._open_source = open_source
         self._back_up = back_up
         self._changes = changes
@@ -99,6 +101,8 @@ class LegacyImport:
             work.imports.record(_record(job))
             work.activity.record(operator, "imported users.db", source.name, after=_words(report))
             work.commit()
+        if backup is not None:
+            self._tidy()
         topics = ("users", "balances", "usage", "activity")
         self._changes.publish(*(Change(topic) for topic in topics))
         return report
