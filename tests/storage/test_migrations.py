@@ -101,7 +101,7 @@ def test_an_old_ledger_is_copied_and_then_upgraded(tmp_path: Path) -> None:
     assert revision(path) == migrate.HEAD
 
     (copy,) = (tmp_path / "backups").iterdir()
-    assert copy.name == "bioql-ledger-0001-20261118T110640000Z.db"
+    assert copy.name == "bioql-ledger-0001-20261118T110640000Z-upgrade.db"
     assert copy.stat().st_mode & 0o077 == 0
     assert (tmp_path / "backups").stat().st_mode & 0o077 == 0
     assert revision(copy) == "0001"
