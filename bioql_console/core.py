@@ -110,8 +110,7 @@ def database_url(
 ) -> str:
     """The ledger's address: the one asked for, the team's, or the environment's own file."""
     own = sqlite_url(environment_directory(data_dir, environment, make=make) / "bioql.db")
-    shared = settings.database_url if environment is not Environment.SANDBOX else ""
-    return override or shared or own
+    return override or settings.team_database(environment) or own
 
 
 class Core:

@@ -37,6 +37,7 @@ def fill_data_dir(data_dir: Path | None, users: int, seed: int, url: str | None 
     environment = Environment.SANDBOX
     with InstanceLock(folder, "demo"):
         database = Database(database_url(load(folder), folder, environment, url), now_ms)
+        database.environment = None if url else environment
         database.open(folder / "backups")
         sandbox = Sandbox(environment_directory(folder, environment) / "stripe.db")
         try:

@@ -86,7 +86,7 @@ def _print(words: str) -> None:
 def _ledger(options: ImportOptions, stack: ExitStack) -> tuple[Database, Path]:
     folder = data_directory(options.data_dir)
     database = ledger_at(_url(options, folder))
-    database.environment = _environment(options, folder)
+    database.environment = _owner(options, folder)
     if database.path is not None:
         # A minute of writing would keep a server's customers waiting for longer than they do.
         stack.enter_context(InstanceLock(folder, "import"))
@@ -98,6 +98,7 @@ def _preview_ledger(options: ImportOptions) -> tuple[Database, Path]:
     """The ledger as it is; where there is none yet, an empty one in memory."""
     folder = data_directory(options.data_dir, make=False)
     database = ledger_at(_url(options, folder))
+    database.environment = _owner(options, folder)
     if database.path is None or database.path.exists():
         database.open_existing()
         return database, folder
@@ -110,6 +111,11 @@ def _preview_ledger(options: ImportOptions) -> tuple[Database, Path]:
 def _url(options: ImportOptions, folder: Path) -> str:
     environment = _environment(options, folder)
     return database_url(load(folder), folder, environment, options.database, make=not options.dry_run)
+
+
+def _owner(options: ImportOptions, folder: Path) -> Environment | None:
+    """Whose ledger it shall be; one that is only named by its address is brought in whosever it is."""
+    return None if options.database and options.environment is None else _environment(options, folder)
 
 
 def _environment(options: ImportOptions, folder: Path) -> Environment:

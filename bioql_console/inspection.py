@@ -78,6 +78,7 @@ def run_doctor(data_dir: Path | None) -> list[CheckResult]:
     credentials = Credentials(KeychainSecrets())
     stripe = stripe_of(environment, credentials, running)
     database = ledger_at(database_url(settings, folder, environment), credentials)
+    database.environment = environment
     try:
         database.open_existing()
     except OperatorError as error:

@@ -3,15 +3,15 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from bioql_console.core import Core, database_url, now_ms
 from bioql_console.domain.environment import Environment
+from bioql_console.domain.errors import OperatorError
 from bioql_console.services.credentials import Credentials
 from bioql_console.services.key_proof import LedgerBelongs
 from bioql_console.services.keychain import KeychainSecrets
-from bioql_console.services.team_database import DatabasePasswords, TeamDatabase
+from bioql_console.services.team_database import Choice, DatabasePasswords, TeamDatabase
 from bioql_console.settings import Settings
 from bioql_console.storage.database import Database, look
 
@@ -53,7 +53,9 @@ class Ledgers:
         """An environment's ledger, not opened yet."""
         asked = self._elsewhere.get(environment)
         url = database_url(self._settings(), self._data_dir, environment, asked, make=make)
-        return ledger_at(url, self._credentials)
+        database = ledger_at(url, self._credentials)
+        database.environment = environment
+        return database
 
     @contextmanager
     def account_of(self, core: Core, environment: Environment, *, make: bool) -> Iterator[LedgerBelongs]:
@@ -80,12 +82,24 @@ class Ledgers:
         asked = environment in self._elsewhere
 
         def chosen() -> str:
-            return self._elsewhere[environment] if asked else self._settings().database_url
+            return self._chosen(environment)
 
         def choose(url: str) -> None:
             if asked:
                 self._elsewhere[environment] = url
-            else:
-                self._save(replace(self._settings(), database_url=url))
+                return
+            try:
+                self._save(self._settings().with_team_database(environment, url))
+            except ValueError as error:
+                raise OperatorError(
+                    f"Not saved: {error}.", fix="Name another database and save again.", code="settings.invalid"
+                ) from error
 
-        return TeamDatabase(chosen, choose, DatabasePasswords(self._credentials), look)
+        def others() -> dict[Environment, str]:
+            return {other: self._chosen(other) for other in Environment if other is not environment}
+
+        choice = Choice(environment, chosen, choose, others)
+        return TeamDatabase(choice, DatabasePasswords(self._credentials), look)
+
+    def _chosen(self, environment: Environment) -> str:
+        return self._elsewhere.get(environment) or self._settings().team_database(environment)

@@ -17,7 +17,7 @@ from bioql_console.importing import ProgressLine
 from bioql_console.ledgers import ledger_at
 from bioql_console.services.instance_lock import InstanceLock
 from bioql_console.settings import data_directory, environment_directory, load
-from bioql_console.storage.database import Database, sqlite_url
+from bioql_console.storage.database import Database
 from bioql_console.storage.migrate import HEAD
 from bioql_console.storage.moving import Moved, move
 
@@ -65,15 +65,19 @@ def run_move(options: MoveOptions) -> Answer:
         stack.callback(source.close)
         target = ledger_at(options.target)
         stack.callback(target.close)
+        named = options.database is not None and options.environment is None
+        source.environment = None if named else environment
         if source.shown_url == target.shown_url:
             raise OperatorError(
                 "The ledger is there already.", fix="Name another database, a new and empty one.", code="move.same"
             )
         source.open_existing()
+        target.environment = source.environment or source.standing().environment
         _make(target)
         with ProgressLine() as line:
             moved = move(source, target, operator=operator_name(), progress=line.show)
-        return Answer(moved, source.shown_url, target.shown_url, tuple(_next(target, folder, environment)))
+        steps = _next(target, folder, target.environment or environment)
+        return Answer(moved, source.shown_url, target.shown_url, tuple(steps))
 
 
 def _make(target: Database) -> None:
@@ -98,30 +102,18 @@ def _next(target: Database, folder: Path, environment: Environment) -> list[str]
     if target.path is None:
         asked = DatabaseAddress.read(address)
         steps = [
-            f"Start the console, then Settings › Database › Connect to PostgreSQL…: host {asked.host}, "
-            f"port {asked.port}, database {asked.database}, user {asked.user}. Test and Live use it from then on.",
-            f'A server without a window: --database "{address}", or "database_url": "{address}" in '
-            f"{folder / 'settings.json'}.",
+            f"Start the console in {environment.word}, then Settings › Database › Connect to PostgreSQL…: "
+            f"host {asked.host}, port {asked.port}, database {asked.database}, user {asked.user}.",
+            f'A server without a window: --database "{address}", or in {folder / "settings.json"} '
+            f'"{environment.value}_database_url": "{address}".',
         ]
+        if environment is Environment.SANDBOX:
+            steps = [f'Start the console or `serve` with --env sandbox --database "{address}".']
     elif target.path == environment_directory(folder, environment, make=False) / "bioql.db":
         steps = ["Start the console, then Settings › Database › Use a file of this computer…"]
     else:
         steps = [f"Start the console with --database {address}"]
-    other = {Environment.TEST: Environment.LIVE, Environment.LIVE: Environment.TEST}.get(environment)
-    own = environment_directory(folder, other, make=False) / "bioql.db" if other else None
-    if target.path is None and other and own and own.exists() and not _empty(own):
-        steps.append(f"The ledger of {other.word} stays in its file and is not used while a PostgreSQL is chosen.")
     return steps
-
-
-def _empty(path: Path) -> bool:
-    database = Database(sqlite_url(path), lambda: 0)
-    try:
-        return database.standing().empty
-    except OperatorError:
-        return False
-    finally:
-        database.close()
 
 
 def answer(options: MoveOptions, *, as_json: bool) -> int:

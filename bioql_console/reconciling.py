@@ -52,6 +52,7 @@ def run_reconcile(options: ReconcileOptions) -> Reconciled:
             code="sandbox.not_running",
         )
     database = ledger_at(database_url(settings, folder, environment, options.database, make=False))
+    database.environment = environment
     try:
         database.open_existing()
         if environment is not Environment.SANDBOX:

@@ -19,6 +19,7 @@ from bioql_console.services.instance_lock import InstanceLock
 from bioql_console.settings import data_directory, load
 from bioql_console.storage import restoring
 from bioql_console.storage.backup_content import content_of
+from bioql_console.storage.belonging import refuse_other
 from bioql_console.storage.database import Database
 from bioql_console.storage.postgresql_restore import restore_dump
 from bioql_console.storage.restoring import Restored
@@ -59,6 +60,7 @@ def run_restore(options: RestoreOptions) -> tuple[BackupContent, Restored]:
         _refuse_other_kind(content, database)
         here = _look(database)
         if here is not None:
+            refuse_other(here.environment, database.environment)
             _refuse_other_account(content, here)
             if not here.empty and not options.replace:
                 raise _not_empty(database.words)

@@ -3,12 +3,13 @@
 import json
 import os
 import re
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
+from bioql_console.domain.database_address import DatabaseAddress
 from bioql_console.domain.environment import PUBLISHABLE_KEY, SECRET_KEY, WEBHOOK_SECRET, Environment
 from bioql_console.domain.errors import OperatorError
 
@@ -45,8 +46,10 @@ class Settings:
     """Stripe's publishable test key (pk_test_…); it is no secret."""
     live_publishable_key: str = ""
     """Stripe's publishable live key (pk_live_…); it is no secret."""
-    database_url: str = ""
-    """The team's PostgreSQL without its password; empty for a file of our own. Not used in the Sandbox."""
+    test_database_url: str = ""
+    """The team's PostgreSQL for Test, without its password; empty for a file of our own."""
+    live_database_url: str = ""
+    """The team's PostgreSQL for Live, without its password; another database than Test's."""
     dashboard_url: str = ""
     """Where customers reach the dashboard, if not at the server's own address."""
     allowed_origins: tuple[str, ...] = ()
@@ -89,13 +92,34 @@ class Settings:
             _require(not key or (found is not None and found[1] == mode), name, f"empty or pk_{mode}_…")
         for field in fields(self):
             _require(not _holds_secret(getattr(self, field.name)), field.name, "without secrets (keys have a page)")
-        database = urlsplit(self.database_url)
-        _require(database.password is None and "password=" not in database.query, "database_url", "without a password")
+        for name in ("test_database_url", "live_database_url"):
+            database = urlsplit(getattr(self, name))
+            _require(database.password is None and "password=" not in database.query, name, "without a password")
+        apart = not self.live_database_url or _place(self.live_database_url) != _place(self.test_database_url)
+        _require(apart, "live_database_url", "another database than test_database_url")
+
+    def team_database(self, environment: Environment) -> str:
+        """The URL of an environment's PostgreSQL; empty where its ledger is a file of its own, as the Sandbox's is."""
+        return "" if environment is Environment.SANDBOX else str(getattr(self, f"{environment.value}_database_url"))
+
+    def with_team_database(self, environment: Environment, url: str) -> "Settings":
+        """The same with another one for Test or Live.
+
+        Raises:
+            ValueError: it is the other one's.
+        """
+        changed: dict[str, Any] = {f"{environment.value}_database_url": url}
+        return replace(self, **changed)
 
 
 def _require(holds: bool, name: str, expected: str) -> None:
     if not holds:
         raise ValueError(f"{name} must be {expected}")
+
+
+def _place(url: str) -> object:
+    """Tells a database from others; how one connects to it does not matter."""
+    return DatabaseAddress.read(url).place if url.startswith("postgres") else url
 
 
 def _is_network(text: str) -> bool:
@@ -161,6 +185,7 @@ def load(data_dir: Path) -> Settings:
         ) from error
     if not isinstance(found, dict):
         raise _invalid(path, "the whole file must be one JSON object")
+    _divide(found)
     unknown = sorted(set(found) - {field.name for field in fields(Settings)})
     if unknown:
         raise OperatorError(
@@ -173,6 +198,13 @@ def load(data_dir: Path) -> Settings:
         return Settings(**{name: _value(name, value, hints[name]) for name, value in found.items()})
     except ValueError as error:
         raise _invalid(path, str(error)) from error
+
+
+def _divide(found: dict[str, Any]) -> None:
+    """One database used to serve Test and Live: it is that of the environment that was open, of Test in the Sandbox."""
+    if "database_url" in found:
+        mine = "live_database_url" if found.get("environment") == Environment.LIVE.value else "test_database_url"
+        found.setdefault(mine, found.pop("database_url"))
 
 
 def _value(name: str, value: Any, hint: Any) -> Any:

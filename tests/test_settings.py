@@ -148,6 +148,36 @@ def test_file_that_is_no_object_is_said(data_dir: Path, content: str) -> None:
     assert "one JSON object" in refusal(data_dir).what
 
 
+# --- a database for each environment ---
+
+BOOKS = "postgresql+psycopg://ada@db.example/books?sslmode=require"
+
+
+@pytest.mark.parametrize(
+    ("environment", "mine"), [("live", "live_database_url"), ("test", "test_database_url"), (None, "test_database_url")]
+)
+def test_one_database_for_all_becomes_that_of_the_environment_it_was_open_in(
+    data_dir: Path, environment: str | None, mine: str
+) -> None:
+    named = {"environment": environment, "dev_mode": False} if environment else {}
+    written(data_dir, json.dumps({**named, "database_url": BOOKS, "port": 6001}))
+    found = load(data_dir)
+    assert (getattr(found, mine), found.port) == (BOOKS, 6001)
+    assert [found.test_database_url, found.live_database_url].count("") == 1
+    save(found, data_dir)
+    assert load(data_dir) == found
+
+
+def test_test_and_live_never_name_the_same_database(data_dir: Path) -> None:
+    """However one connects to it, and as whom."""
+    same = "postgresql://ben@DB.example:5432/books"
+    written(data_dir, json.dumps({"test_database_url": BOOKS, "live_database_url": same}))
+    assert "live_database_url must be another database than test_database_url" in refusal(data_dir).what
+    apart = Settings(test_database_url=BOOKS, live_database_url=same.replace("/books", "/live_books"))
+    assert apart.team_database(Environment.SANDBOX) == ""
+    assert apart.with_team_database(Environment.TEST, "").team_database(Environment.LIVE).endswith("/live_books")
+
+
 # --- no secrets -------------------------------------------------------------------------------------------------------
 
 SECRETS: list[tuple[str, Any]] = [
@@ -157,8 +187,8 @@ SECRETS: list[tuple[str, Any]] = [
     ("live_publishable_key", "rk_live_canary7"),
     ("dashboard_url", "https://bioql.example/?key=rk_test_canary7"),
     ("external_health_url", "http://127.0.0.1:5001/health?key=sk_test_canary7"),
-    ("database_url", "postgresql://jane:canary7@db/bioql"),
-    ("database_url", "postgresql://db/bioql?user=jane&password=canary7"),
+    ("test_database_url", "postgresql://jane:canary7@db/bioql"),
+    ("live_database_url", "postgresql://db/bioql?user=jane&password=canary7"),
 ]
 
 

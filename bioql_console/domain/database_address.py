@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
+from bioql_console.domain.environment import Environment
 from bioql_console.domain.rights import Rights
 
 PORT = 5432
@@ -38,6 +39,11 @@ class DatabaseAddress:
     def local(self) -> bool:
         """Whether there is no network between."""
         return self.host.startswith("/")
+
+    @property
+    def place(self) -> tuple[str, int, str]:
+        """What tells one database from another, however and as whom one connects."""
+        return self.host.lower(), self.port, self.database
 
     def url(self) -> str:
         """For the settings and for SQLAlchemy."""
@@ -84,12 +90,14 @@ class DatabaseSeen:
         encrypted: None where there is no network between.
         ledger: Whether a ledger is there: "none", "older" or "current".
         rights: None where one may not read it, or where there is none.
+        environment: Whose ledger it is; None where it is nobody's yet, or one may not read it.
     """
 
     server: str
     encrypted: bool | None
     ledger: str
     rights: Rights | None
+    environment: Environment | None = None
 
     def words(self) -> str:
         """All of it in sentences."""

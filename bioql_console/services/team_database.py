@@ -1,6 +1,7 @@
 """Connecting to a team's PostgreSQL: proven before it is stored, the password in the keychain and nowhere else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from bioql_console.domain.database_address import DatabaseAddress, DatabaseSeen
@@ -47,22 +48,33 @@ def _name(url: str) -> str:
     return f"database {parts.username or ''}@{address.host}:{address.port}{parts.path}"
 
 
-class TeamDatabase:
-    """Chooses the ledger. Every call may block.
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An environment's ledger in the settings.
 
     Args:
-        chosen, choose: The URL in use, empty for a file of one's own, and how another one is stored.
+        chosen, choose: Its URL, empty for a file of one's own, and how another one is stored.
+        others: URLs of the ledgers of other environments.
+    """
+
+    environment: Environment
+    chosen: Callable[[], str]
+    choose: Callable[[str], None]
+    others: Callable[[], Mapping[Environment, str]]
+
+
+class TeamDatabase:
+    """Chooses the ledger of an environment. Every call may block.
+
+    Args:
         look: Connects, asks, and closes again.
     """
 
     def __init__(
-        self,
-        chosen: Callable[[], str],
-        choose: Callable[[str], None],
-        passwords: DatabasePasswords,
-        look: Callable[[str, str | None], DatabaseSeen],
+        self, choice: Choice, passwords: DatabasePasswords, look: Callable[[str, str | None], DatabaseSeen]
     ) -> None:
-        self._chosen, self._choose = chosen, choose
+        self._environment, self._others = choice.environment, choice.others
+        self._chosen, self._choose = choice.chosen, choice.choose
         self._passwords, self._look = passwords, look
 
     def address(self) -> DatabaseAddress | None:
@@ -85,8 +97,23 @@ class TeamDatabase:
         """
         if len(password) > LONGEST_SECRET or "\x00" in password:
             raise OperatorError("This is no password.", fix="Enter it again.", code="db.password_wrong")
+        for other, url in self._others().items():
+            if url.startswith("postgres") and DatabaseAddress.read(url).place == address.place:
+                raise self._taken(other)
         url = address.url()
-        return self._look(url, password or self._passwords.get(url))
+        seen = self._look(url, password or self._passwords.get(url))
+        if seen.environment not in (None, self._environment):
+            assert seen.environment is not None
+            raise self._taken(seen.environment)
+        return seen
+
+    def _taken(self, other: Environment) -> OperatorError:
+        word = self._environment.word
+        return OperatorError(
+            f"This database is the ledger of {other.word}; {word} needs one of its own.",
+            fix=f"Name another database for {word}. A new one is made with CREATE DATABASE.",
+            code="db.other_environment",
+        )
 
     def choose(self, address: DatabaseAddress, password: str) -> tuple[DatabaseSeen, str]:
         """Prove it, and use it from the next opening on.

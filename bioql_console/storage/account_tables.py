@@ -7,7 +7,7 @@ from bioql_console.storage.tables import metadata
 stripe_accounts = Table(
     "stripe_accounts",
     metadata,
-    # Test and Live of a team may share a database.
+    # Before `ledger_environment`, Test and Live of a team could share a database.
     Column("environment", String(10), primary_key=True),
     Column("account_id", Text, nullable=False),
     Column("name", Text, nullable=False),

@@ -54,6 +54,8 @@ def _of_sqlite(path: Path) -> Found:
             (schema,) = raw.execute("SELECT version_num FROM alembic_version").fetchone()
             asked = "SELECT environment, account_id FROM stripe_accounts"
             accounts = dict(raw.execute(asked)) if "stripe_accounts" in tables else {}
+            asked = "SELECT environment FROM ledger_environment"
+            owner = raw.execute(asked).fetchone() if "ledger_environment" in tables else None
             (number,) = raw.execute("PRAGMA application_id").fetchone()
             (found,) = raw.execute("PRAGMA integrity_check(1)").fetchone()
     except sqlite3.Error as error:
@@ -61,7 +63,7 @@ def _of_sqlite(path: Path) -> Found:
     if found != "ok":
         raise _damaged(path, str(found))
     bound = {Environment(environment): str(account) for environment, account in accounts.items()}
-    return str(schema), bound, sqlite_copy.ENVIRONMENTS.get(number)
+    return str(schema), bound, Environment(owner[0]) if owner else sqlite_copy.ENVIRONMENTS.get(number)
 
 
 def _of_dump(path: Path) -> Found:
@@ -78,11 +80,13 @@ def _of_dump(path: Path) -> Found:
         programs.run("pg_restore", f"--file={os.devnull}", str(path))
         schemas = _rows(programs, path, "alembic_version")
         accounts = _rows(programs, path, "stripe_accounts")
+        owners = _rows(programs, path, "ledger_environment")
     except OperatorError as error:
         raise _damaged(path, error.what) from error
     if not schemas:
         raise _no_backup(path)
-    return schemas[0][0], {Environment(row[0]): row[1] for row in accounts}, None
+    bound = {Environment(row[0]): row[1] for row in accounts}
+    return schemas[0][0], bound, Environment(owners[0][1]) if owners else None
 
 
 def _rows(programs: Programs, path: Path, table: str) -> list[list[str]]:

@@ -24,6 +24,7 @@ from bioql_console.storage import (
     sqlite_file,
 )
 from bioql_console.storage.access import Access
+from bioql_console.storage.belonging import claim, environment_of, require_ours
 from bioql_console.storage.change_feed import ChangeFeed, FileFeed, Heard, Noted
 from bioql_console.storage.change_notes import ChangeNotes
 from bioql_console.storage.failures import explained
@@ -65,7 +66,7 @@ class Database:
     def __init__(self, url: str, now_ms: Callable[[], int], password: str | None = None) -> None:
         self.url = postgresql.parsed(url)
         self.environment: Environment | None = None
-        """Whose ledger it is, for the names of backups; None where nobody said."""
+        """Whose ledger it shall be; None where nobody said, which opens any."""
         self._now_ms = now_ms
         self.troubles = TroubleWatch(now_ms)
         self._file: sqlite_file.Identity | None = None
@@ -132,8 +133,7 @@ class Database:
             also_moved: Open a ledger that was moved elsewhere, too.
 
         Raises:
-            OperatorError: `db.too_new`, `db.corrupt`, `db.read_only`, `db.missing`, `db.moved_away`, `backup.*`, …
-                Nothing is changed then.
+            OperatorError: `db.*`, `backup.*`. Nothing is changed then.
         """
         if self.path is not None:
             sqlite_file.prepare(self.path)
@@ -143,6 +143,7 @@ class Database:
                 self._back_up(backups, schema, reason=Reason.UPGRADE)
 
         with self._explained():
+            require_ours(self._engine, self.environment)
             migrate.upgrade(self._engine, back_up)
             if self.path is not None:
                 sqlite_engine.write_ahead(self._engine)
@@ -150,6 +151,7 @@ class Database:
             self.ask_for_rights()
             if not also_moved:
                 moves.refuse_moved(self._engine)
+            claim(self._engine, self.environment, self.rights, self._now_ms())
 
     def open_existing(self) -> None:
         """For commands that only read: the database must be there and of this version.
@@ -160,6 +162,7 @@ class Database:
         if self.path is not None:
             sqlite_file.require_whole(self.path)
         with self._explained():
+            require_ours(self._engine, self.environment)
             migrate.require_current(self._engine)
             self._file = sqlite_file.identity(self.path) if self.path is not None else None
             self.ask_for_rights()
@@ -171,8 +174,8 @@ class Database:
             OperatorError: `db.*`: what is in the way.
         """
         with self._explained(), self._engine.connect() as connection:
-            standing = migrate.standing(connection)
-        return DatabaseSeen(self._access.server, self.encrypted, standing, self._access.rights())
+            standing, environment = migrate.standing(connection), environment_of(connection)
+        return DatabaseSeen(self._access.server, self.encrypted, standing, self._access.rights(), environment)
 
     def back_up(
         self,

@@ -30,7 +30,9 @@ from bioql_console.storage.tables import metadata
 from bioql_console.storage.unit_of_work import UnitOfWork
 
 # What migrations and a first look at the new database write; it gives way to what is moved.
-OF_A_NEW_LEDGER = ("prices", "plans", "event_coverage", "event_watches", "stripe_accounts", "proven_keys")
+OF_A_NEW_LEDGER = (
+    *("prices", "plans", "event_coverage", "event_watches", "stripe_accounts", "proven_keys", "ledger_environment"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, inspect, text
 
 from bioql_console.domain.environment import Environment
 from bioql_console.storage import migrate
+from bioql_console.storage.belonging import environment_of
 
 # A ledger with none of these is as good as new: prices and plans come with the first start.
 FILLED_BY_WORK = ("users", "journal_entries", "inbox")
@@ -19,11 +20,13 @@ class Standing:
         schema: None when there is not a single table.
         empty: Whether nothing was done in it yet.
         accounts: Stripe accounts that it belongs to.
+        environment: The environment that it belongs to; None where it belongs to none yet.
     """
 
     schema: str | None
     empty: bool
     accounts: dict[Environment, str]
+    environment: Environment | None = None
 
 
 def standing_of(connection: Connection) -> Standing:
@@ -42,4 +45,5 @@ def standing_of(connection: Connection) -> Standing:
         if "stripe_accounts" in tables
         else []
     )
-    return Standing(schema, not filled, {Environment(environment): account for environment, account in found})
+    accounts = {Environment(environment): account for environment, account in found}
+    return Standing(schema, not filled, accounts, environment_of(connection))

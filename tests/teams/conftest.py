@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bioql_console.domain.environment import Environment
 from bioql_console.storage.database import Database
 from tests.databases import fresh_database, postgres_missing, private_cluster
 from tests.storage.people import NOW
@@ -47,7 +48,7 @@ def join(team_url: str) -> Iterator[Callable[[], Database]]:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
-    """A server on the network, with the ledger `books` and its operator ada, who needs a password."""
+    """A server on the network, with the ledger `books`, the Sandbox's `till`, and ada, an operator with a password."""
     reason = postgres_missing()
     if reason:
         pytest.skip(reason)
@@ -56,5 +57,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
         ledger = Database(made.cluster.format("books"), lambda: NOW)
         ledger.open(tmp_path_factory.mktemp("backups"))
         ledger.close()
+        made.run("CREATE DATABASE till TEMPLATE books")
+        sandbox = Database(made.cluster.format("till"), lambda: NOW)
+        sandbox.environment = Environment.SANDBOX
+        sandbox.open(None)
+        sandbox.close()
         made.run(f"CREATE ROLE ada LOGIN PASSWORD '{PASSWORD}' IN ROLE bioql_operator")
         yield made

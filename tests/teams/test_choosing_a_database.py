@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from bioql_console.app import Launcher
+from bioql_console.domain.environment import Environment
+from bioql_console.domain.errors import OperatorError
 from bioql_console.settings import Settings, load, save
 from bioql_console.ui.pages.database_dialog import DatabaseDialog
 from tests.stories.windows import Desk, open_window
@@ -36,6 +39,7 @@ async def test_a_database_is_proven_before_it_is_stored_and_its_password_asked_o
     async with open_window(data_dir, users=0, environment="test") as desk:
         await desk.hand.open_page("settings")
         card = desk.page("settings").database
+        await desk.hand.until(lambda: card.note.text() == "the ledger of TEST", "what is chosen is shown")
         desk.page("settings").area.ensureWidgetVisible(card.connect_to)
         await desk.hand.click(card.connect_to)
         dialog = await the_dialog(desk)
@@ -51,7 +55,7 @@ async def test_a_database_is_proven_before_it_is_stored_and_its_password_asked_o
         await desk.hand.write(dialog.authority, str(server.authority))
         await desk.hand.click(dialog.accept_button)
         await desk.hand.until(lambda: "refused user and password" in dialog.outcome.text(), "the password is wrong")
-        assert load(data_dir).database_url == "", "it was stored without proof"
+        assert load(data_dir).test_database_url == "", "it was stored without proof"
         await desk.hand.write(dialog.password.field, PASSWORD)
         await desk.hand.click(dialog.test)
         await desk.hand.until(
@@ -66,7 +70,7 @@ async def test_a_database_is_proven_before_it_is_stored_and_its_password_asked_o
         )
         assert desk.console.store.words == "PostgreSQL · localhost/books"
         assert desk.console.store.encrypted
-    assert load(data_dir).database_url.startswith("postgresql+psycopg://ada@localhost:")
+    assert load(data_dir).test_database_url.startswith("postgresql+psycopg://ada@localhost:")
     assert not secrets_on_disk(data_dir)
 
     async with open_window(data_dir, users=0, environment="test") as desk:
@@ -86,7 +90,7 @@ async def test_a_database_is_proven_before_it_is_stored_and_its_password_asked_o
             lambda: desk.session.console not in (None, first) and not desk.session.switching, "the own file is open", 30
         )
         assert desk.console.store.words == "SQLite"
-    assert load(data_dir).database_url == ""
+    assert load(data_dir).test_database_url == ""
 
 
 @pytest.mark.deadline(40)
@@ -96,7 +100,7 @@ async def test_a_database_is_proven_before_it_is_stored_and_its_password_asked_o
     "The window says so and asks for it; nothing else is asked again, and the ledger opens.",
 )
 async def test_a_window_that_is_not_let_in_asks_for_the_password(data_dir: Path, server: Network) -> None:
-    save(replace(Settings(), port=0, database_url=server.address("books", "ada").url()), data_dir)
+    save(replace(Settings(), port=0, test_database_url=server.address("books", "ada").url()), data_dir)
     async with open_window(data_dir, environment="test") as desk:
         notice = desk.window.notice
         assert desk.session.console is None
@@ -109,3 +113,18 @@ async def test_a_window_that_is_not_let_in_asks_for_the_password(data_dir: Path,
         await desk.hand.until(lambda: desk.session.console is not None, "the ledger is open", 30)
         assert not notice.isVisible()
     assert not secrets_on_disk(data_dir)
+
+
+def test_live_is_given_no_ledger_of_another_environment(data_dir: Path, server: Network) -> None:
+    """Neither the one that Test has, under whatever name, nor one that says itself whose it is."""
+    chosen = server.address("books", "ada").url()
+    save(replace(Settings(), test_database_url=chosen), data_dir)
+    launcher = Launcher(data_dir)
+    team = launcher.team_database(Environment.LIVE)
+    for database, other in (("books", "TEST"), ("till", "SANDBOX")):
+        with pytest.raises(OperatorError) as refused:
+            team.choose(server.address(database, "ada", tls="disable"), PASSWORD)
+        assert refused.value.what == f"This database is the ledger of {other}; LIVE needs one of its own."
+    launcher.close()
+    found = load(data_dir)
+    assert (found.test_database_url, found.live_database_url) == (chosen, "")

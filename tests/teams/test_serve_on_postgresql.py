@@ -14,7 +14,10 @@ import httpx
 import pytest
 
 from bioql_console.demo_data import fill_data_dir
+from bioql_console.domain.environment import Environment
+from bioql_console.domain.errors import OperatorError
 from bioql_console.inspection import run_verify
+from bioql_console.reconciling import ReconcileOptions, run_reconcile
 from bioql_console.services.demo import demo_api_key
 from tests.teams.network import PASSWORD, Network
 from tests.waiting import wait_until
@@ -70,19 +73,39 @@ def test_paying_through_serve_on_the_teams_server(server: Network, data_dir: Pat
 
 def test_a_password_file_of_libpqs_is_heeded(server: Network, data_dir: Path, tmp_path: Path) -> None:
     file = tmp_path / "passwords"
-    file.write_text(f"localhost:{server.port}:books:ada:{PASSWORD}\n")
+    file.write_text(f"localhost:{server.port}:till:ada:{PASSWORD}\n")
     file.chmod(0o600)
-    with serving(data_dir, server.address("books", "ada").url(), PGPASSFILE=str(file)) as ready:
+    with serving(data_dir, server.address("till", "ada").url(), PGPASSFILE=str(file)) as ready:
         assert httpx.get(f"{ready['url']}/health", trust_env=False).status_code == 200
 
 
 def test_a_server_that_may_only_read_does_not_start(server: Network, data_dir: Path) -> None:
     server.run("CREATE ROLE reader LOGIN IN ROLE bioql_viewer")
-    url = server.cluster.format("books").replace("//tests@", "//reader@")
-    command = ("serve", "--env", "sandbox", "--port", "0", "--data-dir", str(data_dir), "--database", url)
+    refused = refusal(data_dir, "sandbox", server.cluster.format("till").replace("//tests@", "//reader@"))
+    assert "[db.right_missing]" in refused
+    assert "GRANT bioql_operator TO reader;" in refused
+
+
+def test_a_server_of_another_environment_does_not_start(server: Network, data_dir: Path) -> None:
+    till = server.cluster.format("till")
+    refused = refusal(data_dir, "live", till)
+    assert "[db.other_environment]" in refused
+    assert "This database is the ledger of SANDBOX, so LIVE can't use it" in refused
+    assert "--env sandbox" in refused
+    with pytest.raises(OperatorError) as stopped:
+        run_reconcile(ReconcileOptions(None, None, data_dir, till, Environment.LIVE))
+    assert stopped.value.code == "db.other_environment"
+
+
+def refusal(data_dir: Path, environment: str, url: str) -> str:
+    """What `serve` says as it does not start."""
+    command = ("serve", "--env", environment, "--port", "0", "--data-dir", str(data_dir), "--database", url)
     done = subprocess.run(
-        [sys.executable, "-m", "bioql_console", *command], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "bioql_console", *command, "--secrets", "env"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 1
-    assert "[db.right_missing]" in done.stderr
-    assert "GRANT bioql_operator TO reader;" in done.stderr
+    return done.stderr

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from bioql_console.services.team_database import TeamDatabase
 
 NOTE = (
-    "Several consoles and servers work on one ledger. What you may do there is decided by the database: reading takes "
-    "bioql_viewer, the daily work bioql_operator, prices and imports bioql_admin."
+    "Several consoles and servers work on one ledger; Test and Live have each a database of their own. What you may do "
+    "there is decided by the database: reading takes bioql_viewer, the daily work bioql_operator, prices and imports "
+    "bioql_admin."
 )
 WIDTH = 560
 # Runs something that blocks on another thread.

@@ -227,15 +227,13 @@ class SettingsPage(Page):
 
     def _show_database(self, chosen: DatabaseAddress | None) -> None:
         console = self._workspace.console
-        self.database.show_choice(chosen)
-        self.database.show_open(
-            console.environment, console.store.words, console.store.encrypted, self._workspace.rights
-        )
+        self.database.show_choice(console.environment, chosen)
+        self.database.show_open(console.store.words, console.store.encrypted, self._workspace.rights)
 
     async def _ask_for_database(self) -> None:
         console = self._workspace.console
-        words = f"{Environment.TEST.word} and {Environment.LIVE.word}"
-        if await ask_for_database(self, words, console.team_database, console.workers.probe.run):
+        word = console.environment.word
+        if await ask_for_database(self, word, console.team_database, console.workers.probe.run):
             await self._settings.database_chosen()
 
     async def _ask_for_own_file(self) -> None:

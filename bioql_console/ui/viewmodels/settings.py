@@ -5,7 +5,6 @@ from typing import Any
 
 from PySide6.QtCore import Signal
 
-from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.services.keychain import KeychainStatus
 from bioql_console.ui.viewmodels.view_model import ViewModel
@@ -44,10 +43,9 @@ class SettingsViewModel(ViewModel):
         await self._load()
 
     async def database_chosen(self) -> None:
-        """Another database was chosen: it counts from the next opening on, which is now, but for the Sandbox's."""
+        """Another database was chosen: it counts from the next opening on, which is now."""
         self.stored.emit("Database saved")
-        if self.console.environment is not Environment.SANDBOX:
-            self.workspace.reopen_asked.emit()
+        self.workspace.reopen_asked.emit()
         await self._load()
 
     async def use_own_file(self) -> None:
