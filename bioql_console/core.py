@@ -253,9 +253,10 @@ class Core:
 
     def close(self) -> None:
         """Stop in reverse order. What is acknowledged is stored; what is not sent is sent next time."""
+        self._stop_sending.set()
+        self.stripe.close()
         self.sweep.stop()
         self.polling.stop()
-        self._stop_sending.set()
         self._wake_sender.set()
         if self._sender.is_alive():
             self._sender.join(timeout=10)

@@ -248,9 +248,10 @@ class Album:
         await take_reconciliation(self)
 
     async def _safety(self) -> None:
-        from bioql_console.shots_safety import take_unsafe_books
+        from bioql_console.shots_safety import take_full_disk, take_unsafe_books
 
         await take_unsafe_books(self)
+        await take_full_disk(self)
 
     async def _meter_repair(self) -> None:
         from bioql_console.shots_meter import take_meter_repair

@@ -1,10 +1,13 @@
-"""The pictures of books that don't hold: the band across the top, and the plan that mends it."""
+"""The pictures of books that don't hold, and of a ledger that can't be written: what stands across every page then."""
 
+from contextlib import suppress
 from typing import Any
 
+from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.verification import Difference, Mend
 from bioql_console.ui.safety_band import SafetyBand
 
+FULL = OperatorError("The disk is full; nothing was changed.", fix="Free some space, then retry.", code="db.full")
 FOUND = Difference(
     "User 1 is shown as owing $410.00 with credit of $0.00, but the postings say $350.00 and $0.00.",
     user_id=1,
@@ -24,3 +27,18 @@ async def take_unsafe_books(album: Any) -> None:
     await album._dialog_picture("books-mend")
     await hand.click(band.check)
     await hand.until(lambda: not band.isVisible(), "the books hold")
+
+
+async def take_full_disk(album: Any) -> None:
+    """As if the last write had met a full disk; the next one goes well."""
+    console, hand, notice = album.console, album.hand, album.window.trouble.bar
+
+    def meet() -> None:
+        with suppress(OperatorError), console.store.troubles.writing():
+            raise FULL
+
+    await console.workers.database.run(meet)
+    await hand.until(notice.isVisible, "the window says so")
+    await album._picture("database-full")
+    await console.workers.database.run(console.store.try_writing)
+    await hand.until(lambda: not notice.isVisible(), "it can be written again")

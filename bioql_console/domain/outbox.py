@@ -8,6 +8,10 @@ from bioql_console.domain.ageing import DAY_MS
 # Stripe takes usage that is at most so old, and takes it back at most so long after it came.
 OLDEST_TAKEN_MS = 35 * DAY_MS
 CANCELLABLE_MS = DAY_MS
+# Nothing is put off for longer, and clocks of several consoles differ by less: what lies further ahead was written down
+# by a clock that was wrong, and counts for nothing.
+LONGEST_WAIT_MS = 6 * 3_600_000
+SKEW_MS = 5 * 60_000
 # An identifier is remembered at least so long; a repeat after that could count twice.
 REMEMBERED_MS = DAY_MS
 

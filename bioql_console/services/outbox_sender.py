@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.live_writes import Standing
 from bioql_console.domain.meter_errors import METER_ERRORS, explained
-from bioql_console.domain.outbox import MONEY, OLDEST_TAKEN_MS, USAGE, Message, MessageKind
+from bioql_console.domain.outbox import LONGEST_WAIT_MS, MONEY, OLDEST_TAKEN_MS, USAGE, Message, MessageKind
 from bioql_console.services.broken_off import BrokenOff
 from bioql_console.services.bugs import note_bug
 from bioql_console.services.changes import Change, Changes
@@ -20,6 +20,8 @@ from bioql_console.services.usage_lane import WIDTH, UsageLane
 from bioql_console.services.usage_meter import KNOWN, NO_METER, StripeUsageMeter, UsageMeter
 
 LONGEST_PAUSE_MS = 15 * 60_000
+# However long Stripe asks for: it is asked again then.
+LONGEST_ASKED_MS = LONGEST_WAIT_MS // 2
 IDLE_S = 5.0
 BATCH = 500
 # A dead process's messages are free again after this. Nothing is begun in the last part of it: the slowest call with
@@ -27,6 +29,7 @@ BATCH = 500
 LEASE_MS = 180_000
 LAST_START_MS = 60_000
 LOCKED = "LIVE is locked."
+IN_FUTURE = "timestamp_in_future"
 TOO_OLD = "timestamp_too_far_in_past"
 # Failures that pass by themselves, or once the operator has mended the credentials.
 PASSING = frozenset(
@@ -109,7 +112,11 @@ class OutboxSender:
             return self._held, 0
         if not self._permits(Standing.USAGE):
             return LOCKED, 0
-        return (self._why, self._rests_until_ms) if self._now_ms() < self._rests_until_ms else ("", 0)
+        return (self._why, self._rests_until_ms) if self._resting() else ("", 0)
+
+    def _resting(self) -> bool:
+        """Not for long: the clock may have been set back since."""
+        return 0 < self._rests_until_ms - self._now_ms() <= LONGEST_WAIT_MS
 
     def send_due(self, limit: int = BATCH) -> int:
         """Send what is due; no transaction is open while Stripe is asked. Returns how many were accepted."""
@@ -129,7 +136,7 @@ class OutboxSender:
 
     def _send_usage(self, limit: int) -> tuple[int, OperatorError | None]:
         began_ms = self._now_ms()
-        if self._held or began_ms < self._rests_until_ms or not self._permits(Standing.USAGE):
+        if self._held or self._resting() or not self._permits(Standing.USAGE):
             return 0, None
         # While Stripe is out of reach, a few messages are enough to find out that it is back.
         usage = self._claim(min(limit, WIDTH) if self._walls else limit, USAGE)
@@ -163,7 +170,7 @@ class OutboxSender:
         """The lane as a whole rests, for as long as Stripe asks or each time longer."""
         pause = min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** min(self._walls, 20))
         if isinstance(wall, SlowDown):
-            pause = wall.pause_ms or pause
+            pause = min(wall.pause_ms, LONGEST_ASKED_MS) or pause
         self._walls += 1
         self._why = wall.what
         self._rests_until_ms = self._now_ms() + round(pause * random.uniform(1.0, 1.2))
@@ -232,4 +239,6 @@ class OutboxSender:
 def _code_of(error: OperatorError) -> str:
     """Stripe's own code in its words, where it is one of the meter's."""
     said = error.what.lower()
+    if "in the future" in said:
+        return IN_FUTURE  # refused at once it is told without its code
     return next((code for code in METER_ERRORS if code in said), "")

@@ -92,3 +92,10 @@ class StripeAccess:
         """Drop the client, e.g. because the key was replaced."""
         with self._lock:
             self._gateway, self._key = None, ""
+
+    def close(self) -> None:
+        """Ask Stripe nothing more; what waits for an answer is given up when that takes too long."""
+        with self._lock:
+            gateway = self._gateway
+        if gateway is not None:
+            gateway.close()

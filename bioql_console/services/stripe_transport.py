@@ -114,7 +114,7 @@ class StripeTraffic:
         self._closed = threading.Event()
 
     def close(self) -> None:
-        """End pauses in hand at once."""
+        """End pauses in hand at once. Nothing more is asked."""
         self._closed.set()
 
     def send(self, outgoing: Outgoing, once: Callable[[], Answer]) -> Answer:
@@ -125,8 +125,10 @@ class StripeTraffic:
 
         Raises:
             SlowDown: 429 to one of `PACED_BY_CALLER`.
-            OperatorError: `live.*`; `stripe.failed` when an error answer is not Stripe's.
+            OperatorError: `live.*`; `stripe.unreachable` once closed; `stripe.failed` when it was not Stripe.
         """
+        if self._closed.is_set():
+            raise closing()  # stripe-python would ask again, for a minute
         self._guard.allow(outgoing)
         answer = self._measured(once)
         if answer[1] == 429 and outgoing.path in PACED_BY_CALLER:
@@ -152,6 +154,10 @@ class StripeTraffic:
             now_ms, took_ms = self._now_ms(), (time.monotonic_ns() - started_ns) // 1_000_000
             self.activity = StripeActivity(now_ms, took_ms, clock_off_ms(answer[2], now_ms - took_ms // 2))
         return answer
+
+
+def closing() -> OperatorError:
+    return OperatorError("The console is closing.", fix="Do it again once it runs.", code="stripe.unreachable")
 
 
 def clock_off_ms(headers: Mapping[str, str], at_ms: int) -> int | None:

@@ -3,9 +3,10 @@
 import json
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, or_, select, update
 
 from bioql_console.domain.meter_errors import ErrorReport, Refusal
+from bioql_console.domain.outbox import LONGEST_WAIT_MS
 from bioql_console.storage.outbox_tables import meter_error_reports as reports
 from bioql_console.storage.statements import insert
 
@@ -28,7 +29,10 @@ class ErrorReports:
 
     def to_fetch(self, at_ms: int, limit: int) -> list[ErrorReport]:
         """Reports whose content is due to be fetched, oldest first."""
-        found = select(reports).where(reports.c.fetched_ms.is_(None), reports.c.next_attempt_ms <= at_ms)
+        next_ms = reports.c.next_attempt_ms
+        # What lies further ahead was written down by a wrong clock.
+        is_due = or_(next_ms <= at_ms, next_ms > at_ms + LONGEST_WAIT_MS)
+        found = select(reports).where(reports.c.fetched_ms.is_(None), is_due)
         return [_report(row) for row in self._connection.execute(found.order_by(reports.c.id).limit(limit))]
 
     def fetched(self, report: ErrorReport, at_ms: int, narrow_ms: int | None) -> bool:

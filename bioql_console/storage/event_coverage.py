@@ -3,6 +3,7 @@
 from sqlalchemy import Connection, or_, select, update
 
 from bioql_console.domain.event_coverage import Coverage, Span
+from bioql_console.domain.outbox import LONGEST_WAIT_MS
 from bioql_console.storage.coverage_tables import event_coverage, event_watches
 from bioql_console.storage.statements import insert
 
@@ -22,11 +23,21 @@ class EventCoverage:
         return Coverage(row.complete_until_ms, row.looked_ms, row.kinds, row.lost_from_ms, row.lost_until_ms)
 
     def claim(self, console: str, now_ms: int, until_ms: int) -> bool:
-        """Let one console follow the list. False while another one does, and its time is not up."""
+        """Let one console follow the list. False while another one does, and its time is not up.
+
+        A time that lies too far ahead was written down by a wrong clock, and keeps nobody out.
+        """
+        theirs_ms = event_coverage.c.claimed_until_ms
         self._make()
         changed = self._connection.execute(
             update(event_coverage)
-            .where(or_(event_coverage.c.console == console, event_coverage.c.claimed_until_ms < now_ms))
+            .where(
+                or_(
+                    event_coverage.c.console == console,
+                    theirs_ms < now_ms,
+                    theirs_ms > max(until_ms, now_ms) + LONGEST_WAIT_MS,
+                )
+            )
             .values(console=console, claimed_until_ms=until_ms)
         )
         return changed.rowcount == 1

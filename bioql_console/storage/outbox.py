@@ -6,7 +6,14 @@ from dataclasses import replace
 
 from sqlalchemy import bindparam, func, or_, select, update
 
-from bioql_console.domain.outbox import IN_ORDER, Message, MessageKind, MessageState
+from bioql_console.domain.outbox import (
+    IN_ORDER,
+    LONGEST_WAIT_MS,
+    SKEW_MS,
+    Message,
+    MessageKind,
+    MessageState,
+)
 from bioql_console.storage.outbox_reading import WAITS, OutboxReader, message_of
 from bioql_console.storage.outbox_tables import outbox
 from bioql_console.storage.statements import insert
@@ -67,13 +74,16 @@ class Outbox(OutboxReader):
     ) -> list[Message]:
         """Due messages that nobody else is sending, new ones first; they are the claimant's until the lease ends.
 
+        A time that lies too far ahead was written down by a wrong clock, and holds nothing up.
         Of one user's messages in `IN_ORDER` none is handed out before an older one. `attempts` and `tried_ms` tell of
         the tries before the one that begins.
         """
-        free = or_(outbox.c.claimed_by == "", outbox.c.tried_ms <= at_ms - lease_ms)
+        tried, next_ms = outbox.c.tried_ms, outbox.c.next_attempt_ms
+        free = or_(outbox.c.claimed_by == "", tried <= at_ms - lease_ms, tried > at_ms + SKEW_MS)
+        is_due = or_(next_ms <= at_ms, next_ms > at_ms + LONGEST_WAIT_MS)
         due = (
             select(outbox)
-            .where(WAITS, outbox.c.next_attempt_ms <= at_ms, free, outbox.c.kind.in_([kind.value for kind in kinds]))
+            .where(WAITS, is_due, free, outbox.c.kind.in_([kind.value for kind in kinds]))
             .order_by(outbox.c.next_attempt_ms, outbox.c.id)
             .limit(limit)
             .with_for_update(skip_locked=True)

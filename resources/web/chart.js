@@ -62,9 +62,9 @@ class DayChart {
   tell() {
     const all = this.days.reduce((sum, day) => sum + day.shots, 0);
     const day = this.days[this.chosen];
-    const text = day
+    const text = shown(day
       ? t("onDay", { day: dayText(day.date), shots: shotsText(day.shots) })
-      : t("inDays", { shots: shotsText(all), days: numbers.format(this.days.length) });
+      : t("inDays", { shots: shotsText(all), days: numbers.format(this.days.length) }));
     this.readout.textContent = text;
     this.frame.setAttribute("aria-valuenow", String(day ? this.chosen + 1 : this.days.length));
     this.frame.setAttribute("aria-valuetext", text);

@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from bioql_console.domain.outbox import MONEY, USAGE, Message, MessageKind, MessageState
+from bioql_console.domain.ageing import DAY_MS
+from bioql_console.domain.outbox import LONGEST_WAIT_MS, MONEY, USAGE, Message, MessageKind, MessageState
 from bioql_console.storage.database import Database
 from tests.storage.people import NOW, add_people, person
 
@@ -136,3 +137,30 @@ def test_what_may_be_at_stripe_is_not_closed(database: Database) -> None:
         assert closed is not None
         assert (closed.state, closed.error) == (MessageState.CLOSED, "Taken back")
         work.commit()
+
+
+@pytest.mark.fault(
+    "Clock",
+    "a message is claimed, or put off, by a clock that is a day ahead, and then the clock is set right",
+    "It is free at once: a time further ahead than anything is ever put off for holds nothing up.",
+    figure="on SQLite and PostgreSQL",
+)
+def test_what_a_wrong_clock_wrote_down_holds_nothing_up(database: Database) -> None:
+    usage(database, "claimed", "put off")
+    a_day_ahead = NOW + DAY_MS
+    assert len(claim(database, "dead", a_day_ahead)) == 2
+    with database.write() as work:
+        work.outbox.failed(2, "Stripe did not answer in time.", a_day_ahead + LEASE_MS)
+        work.commit()
+    assert sorted(keys(claim(database, "alive"))) == ["claimed", "put off"]
+    assert claim(database, "other") == [], "now they are somebody's"
+
+
+def test_what_is_put_off_by_a_right_clock_waits(database: Database) -> None:
+    usage(database, "a")
+    claim(database, "one")
+    with database.write() as work:
+        work.outbox.failed(1, "Stripe did not answer in time.", NOW + LONGEST_WAIT_MS)
+        work.commit()
+    assert claim(database, "one") == []
+    assert keys(claim(database, "one", NOW + LONGEST_WAIT_MS)) == ["a"]

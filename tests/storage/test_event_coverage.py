@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+from bioql_console.domain.ageing import DAY_MS
 from bioql_console.domain.event_coverage import HOUR_MS, Coverage, HourOfEvents, Span
 from bioql_console.domain.webhooks import EventSource, EventState, ReceivedEvent
 from bioql_console.storage.database import Database
@@ -50,6 +51,12 @@ def test_a_claim_ends_by_itself_or_when_it_is_given_back(database: Database) -> 
         assert not work.coverage.claim("a", NOW + MINUTE + 2, NOW + 2 * MINUTE)
         work.coverage.release("b")
         assert work.coverage.claim("a", NOW + MINUTE + 2, NOW + 2 * MINUTE)
+
+
+def test_a_claim_by_a_clock_that_was_a_day_ahead_keeps_nobody_out(database: Database) -> None:
+    with database.write() as work:
+        assert work.coverage.claim("a", NOW + DAY_MS, NOW + DAY_MS + MINUTE)
+        assert work.coverage.claim("b", NOW, NOW + MINUTE)
 
 
 def test_a_pause_begins_a_new_watch(database: Database) -> None:

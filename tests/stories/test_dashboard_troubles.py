@@ -99,6 +99,58 @@ async def test_text_from_outside_stays_text(data_dir: Path) -> None:
         await visit.until_text("#notice.bad", "does not understand")
 
 
+# Half a million of our own letters would be no better; the page shows the first thousand.
+ENDLESS = "Wolfeschlegelsteinhausen" * 20_000
+TURNED = "\u202egnp.exe\u202c \u2066\u200f$0.00 \x1b[2J"
+# As wide as a telephone, and as a desk.
+WIDTHS = (360, 1_280)
+
+
+@pytest.mark.fault(
+    "Text",
+    "names, invoices, backends and error sentences without an end, turned around, or both, on the customer's dashboard",
+    "The page stays as wide as the screen, amounts and buttons stay in their place and within it, and what is turned "
+    "around turns nothing beside it.",
+    figure="480,000 letters without a space, at 360 and 1,280 pixels",
+)
+async def test_endless_and_turned_text_breaks_no_layout(data_dir: Path) -> None:
+    endless = TURNED + ENDLESS
+    invoice = {"id": endless, "date": endless, "description": endless, "amount": 5, "status": endless, "open": 5}
+    usage = {
+        "total_shots": 1, "total_spent": 1, "molecules_designed": 0, "backends_used": 1,
+        "backends": {endless: 1}, "daily_usage": {"dates": ["2026-01-01"], "shots": [1]},
+    }  # fmt: skip
+    async with at_the_dashboard(data_dir, locale="en-US") as visit:
+        page = visit.page
+        await page.route(
+            "**/dashboard/invoices", answering({"current_balance": 350, "credit": 0, "invoices": [invoice]})
+        )
+        await page.route("**/auth/user", answering({"name": endless, "email": endless}))
+        await page.route("**/analytics/usage", answering(usage))
+        await page.route("**/support/ticket", answering({"ticket_id": endless}))
+        await page.route("**/create-payment", answering({"error": endless}, 400))
+        await visit.sign_in()
+        await visit.until_loaded()
+        await page.fill("#subject", "A")
+        await page.fill("#message", "B")
+        await page.click("#send")
+        await visit.until_text("#ticket", "Wolfe")
+        await page.click("#pay")
+        await visit.until_text("#notice.bad", "Wolfe")
+        for width in WIDTHS:
+            await page.set_viewport_size({"width": width, "height": 800})
+            assert await page.evaluate("document.documentElement.scrollWidth") <= width
+            for place in ("#pay", "#balance", "#leave", "#send"):
+                box = await page.locator(place).bounding_box()
+                assert box is not None
+                assert box["x"] >= 0, place
+                assert box["x"] + box["width"] <= width, place
+        assert await page.inner_text("#balance") == "$350.00"
+        shown = await page.inner_text("body")
+        assert "\u202e" not in shown
+        assert "\x1b" not in shown
+
+
 async def test_the_server_goes_away_and_comes_back(data_dir: Path) -> None:
     async with at_the_dashboard(data_dir, locale="en-US") as visit:
         page = visit.page
