@@ -233,6 +233,7 @@ class Launcher:
             outbox=core.outbox,
             corrections=core.corrections,
             imports=core.imports,
+            backups=core.backups,
             replay=Replay(core.database, core.changes, core.applier.wake),
             missed_events=core.missed_events,
             tariff=core.tariff,

@@ -236,6 +236,9 @@ class Album:
         page = self.window.page("settings")
         await self.hand.until(lambda: page.live.state.text() != "not asked yet", "credentials are known")  # type: ignore[attr-defined]
         await self._picture("settings")
+        from bioql_console.shots_backups import take_backups
+
+        await take_backups(self)
 
     async def _money_back(self) -> None:
         from bioql_console.shots_payments import take_payments

@@ -26,7 +26,7 @@ class Reason(Enum):
 
     @property
     def words(self) -> str:
-        return "by hand" if self is Reason.HAND else f"before {'an' if self.value[0] in 'iu' else 'a'} {self.value}"
+        return f"before {self.value}" if self.value else "by hand"
 
 
 # Made by itself, again and again; of these only the newest are kept. What a restore replaced, nothing else may hold.

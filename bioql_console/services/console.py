@@ -12,6 +12,7 @@ from bioql_console.services.ports import Store
 from bioql_console.services.stripe_access import StripeAccess
 
 if TYPE_CHECKING:
+    from bioql_console.services.backups import Backups
     from bioql_console.services.book_safety import BookSafety
     from bioql_console.services.checkout_links import CheckoutLinks
     from bioql_console.services.credentials import Credentials
@@ -141,6 +142,7 @@ class Console:
     outbox: "OutboxSender"
     corrections: "UsageCorrections"
     imports: "LegacyImport"
+    backups: "Backups"
     replay: "Replay"
     missed_events: "MissedEvents"
     tariff: "TariffAdmin"

@@ -118,6 +118,14 @@ def iso_day(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d")
 
 
+def size(number: int) -> str:
+    """12.3 MB"""
+    for unit, bytes_each in (("GB", 10**9), ("MB", 10**6)):
+        if number >= bytes_each:
+            return f"{QLocale().toString(number / bytes_each, 'f', 1)} {unit}"
+    return f"{QLocale().toString(-(-number // 1_000))} kB"
+
+
 def span(length_ms: int) -> str:
     """12 days, 3 seconds"""
     for size, one, many in STEPS:

@@ -10,7 +10,9 @@ from bioql_console.domain.errors import OperatorError
 from bioql_console.ui.widgets.cards import NoticeBar, NoticePlace
 from bioql_console.ui.widgets.labels import PlainLabel
 
-if TYPE_CHECKING:  # the first frame needs neither
+if TYPE_CHECKING:  # the first frame needs none of them
+    from pathlib import Path
+
     from bioql_console.ui.viewmodels.view_model import ViewModel
     from bioql_console.ui.workspace import Workspace
 
@@ -120,6 +122,14 @@ def open_in_browser(url: str) -> bool:
 
     address = QUrl(url, QUrl.ParsingMode.StrictMode)
     return address.scheme() in ("http", "https") and QDesktopServices.openUrl(address)
+
+
+def open_folder(folder: "Path") -> bool:
+    """Show a folder in the system's file manager; False when there is none of either."""
+    from PySide6.QtCore import QUrl
+    from PySide6.QtGui import QDesktopServices
+
+    return QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
 
 
 def toolbar(*widgets: QWidget | None) -> QHBoxLayout:

@@ -11,6 +11,7 @@ from bioql_console.domain.database_address import DatabaseAddress
 from bioql_console.domain.environment import Environment
 from bioql_console.services.keychain import KeychainStatus
 from bioql_console.ui import formats
+from bioql_console.ui.pages.backups_card import BackupsCard
 from bioql_console.ui.pages.credentials_card import CredentialsCard
 from bioql_console.ui.pages.credentials_flow import CredentialsFlow
 from bioql_console.ui.pages.database_card import DatabaseCard
@@ -38,6 +39,7 @@ class SettingsPage(Page):
         super().__init__()
         self.test = CredentialsCard(Environment.TEST)
         self.live = CredentialsCard(Environment.LIVE)
+        self.backups = BackupsCard()
         inside = QWidget()
         inside.setProperty("scrolled", True)
         columns = QHBoxLayout(inside)
@@ -45,7 +47,7 @@ class SettingsPage(Page):
         columns.setSpacing(12)
         left, right = QVBoxLayout(), QVBoxLayout()
         for column, cards in (
-            (left, (self._keychain_card(), self.test, self.live, self._database_card())),
+            (left, (self._keychain_card(), self.test, self.live, self._database_card(), self.backups)),
             (
                 right,
                 (
@@ -162,25 +164,26 @@ class SettingsPage(Page):
         model.database_known.connect(self._show_database)
         self._show_settings()
         self.theme.activated.connect(self._choose_theme)
-        self._prices = self.prices.attach(workspace)
-        self._prices.failed.connect(model.failed)
+        self._beside = (self._credentials, self.prices.attach(workspace), self.backups.attach(workspace))
+        for each in self._beside[1:]:
+            each.failed.connect(model.failed)
 
     def came_to_front(self) -> None:
         super().came_to_front()
         if self.model is not None:
-            self._prices.show()
-            self._credentials.show()
+            for each in self._beside:
+                each.show()
 
     def went_behind(self) -> None:
         super().went_behind()
         if self.model is not None:
-            self._prices.hide()
-            self._credentials.hide()
+            for each in self._beside:
+                each.hide()
 
     def close_page(self) -> None:
         if self.model is not None:
-            self._prices.close()
-            self._credentials.close()
+            for each in self._beside:
+                each.close()
         super().close_page()
 
     def show_argument(self, argument: Any) -> None:
