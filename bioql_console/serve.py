@@ -20,6 +20,7 @@ from bioql_console.sandbox import Sandbox
 from bioql_console.server.host import Served, bind, serve_until
 from bioql_console.services.credentials import Credentials
 from bioql_console.services.hardening import harden
+from bioql_console.services.heap import keep_heap_small
 from bioql_console.services.instance_lock import InstanceLock
 from bioql_console.services.keychain import KeychainSecrets
 from bioql_console.services.logs import report_bugs, set_up_logs
@@ -55,6 +56,7 @@ def run(options: ServeOptions) -> int:
         OperatorError: when it can't start; nothing is left behind.
     """
     harden()
+    keep_heap_small()
     folder = data_directory(options.data_dir)
     set_up_logs(folder, to_stderr=True)
     report_bugs(lambda _report: None)

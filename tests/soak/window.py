@@ -4,7 +4,7 @@
 
 Customers run and pay at a stand-in for Stripe in another process; it sends each event twice and in disorder, and
 answers a part of all requests with 429, 500 or not at all. Meanwhile an operator looks around in the window. At the
-end every cent and every event is where it belongs, and neither memory nor handles nor Qt objects have grown.
+end every cent and every event is where it belongs, and neither memory nor handles nor widgets have grown.
 """
 
 import argparse
@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.keychains import private_keychain
 from tests.soak.around_window.books import Books
 from tests.soak.around_window.customers import customers_of
@@ -28,7 +30,8 @@ WEBHOOKS_OF_A_PAYMENT = 14
 NONSENSE_SHARE = 0.05
 # How Stripe fails, as parts of all calls to its API.
 FAULTS: tuple[tuple[int | str, float], ...] = ((429, 0.02), (500, 0.02), ("reset", 0.01))
-SETTLES_WITHIN_S = 300.0
+# After a fault the outbox doubles its pauses; four in a row are rare, and wait less than that.
+BECOMES_LESS_WITHIN_S = 330.0
 CUSTOMERS = 200
 
 
@@ -53,7 +56,7 @@ async def soak(
             watching.cancel()
             staged.control("faults", status=None)
             books = Books(staged, crowd)
-            left = await books.settle(SETTLES_WITHIN_S)
+            left = await books.settle(BECOMES_LESS_WITHIN_S)
             record.note(f"webhooks acknowledged: {books.webhooks():,}, {books.webhooks() / minutes / 60:.1f} a second")
             record.judge(crowd.counted, [*left, *books.wrongs()])
     return record
@@ -74,6 +77,13 @@ def keychain_of_its_own(folder: Path) -> Iterator[None]:
         yield
 
 
+@pytest.mark.fault(
+    "Stripe",
+    "An hour of fifty webhooks a second at the open window, each event twice and in disorder, beside wrong signatures, "
+    "while Stripe answers a part of all calls with 429, 500 or not at all",
+    "Memory stays flat after the warm-up, files, threads and widgets do not grow, and every event and every cent is "
+    "where it belongs.",
+)
 def main() -> int:
     arguments = argparse.ArgumentParser(prog="scripts/soak window", description=__doc__)
     arguments.add_argument("--minutes", type=float, default=60.0)

@@ -14,7 +14,7 @@ from tests.soak.window import soak
     "Stripe",
     "Fifty webhooks a second, each twice and in disorder, beside wrong signatures, while Stripe answers a part of all "
     "calls with 429, 500 or not at all",
-    "The window goes on; every event is stored once and every cent is where it belongs; files, threads and Qt objects "
+    "The window goes on; every event is stored once and every cent is where it belongs; files, threads and widgets "
     "do not grow.",
 )
 def test_the_window_under_load_for_a_moment(tmp_path: Path) -> None:

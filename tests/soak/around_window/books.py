@@ -28,13 +28,20 @@ class Books:
     async def settle(self, within_s: float) -> list[str]:
         """Wait until nothing is on its way any more: deliveries, stored events, messages to Stripe.
 
+        However much there is, and however slow the machine: as long as it becomes less, it is waited for.
+
+        Args:
+            within_s: How long it may take until there is less than ever before.
+
         Returns:
-            What still is after that time.
+            What still is on its way, when it becomes no less.
         """
-        deadline = time.monotonic() + within_s
+        least, deadline = None, time.monotonic() + within_s
         while left := await asyncio.to_thread(self._on_the_way):
+            if least is None or sum(left.values()) < least:
+                least, deadline = sum(left.values()), time.monotonic() + within_s
             if time.monotonic() > deadline:
-                return [f"Still on the way after {within_s:g} s: {left} {self._why()}"]
+                return [f"Still on the way, and no less of it for {within_s:g} s: {left} {self._why()}"]
             # Deliveries that wait for their next attempt are due now.
             await asyncio.to_thread(self._staged.control, "clock", advance_s=0)
             await asyncio.sleep(1)

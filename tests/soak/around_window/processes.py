@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
+from statistics import median
 
 KIB_PER_MIB = 1024
 
@@ -29,10 +31,23 @@ def cpu_s(pid: int) -> float:
 
 
 def slope(points: Sequence[tuple[float, float]]) -> float:
-    """Growth per unit of time, by least squares; 0 for fewer than two points."""
-    if len(points) < 2:
-        return 0.0
-    middle_x = sum(x for x, _ in points) / len(points)
-    middle_y = sum(y for _, y in points) / len(points)
-    spread = sum((x - middle_x) ** 2 for x, _ in points)
-    return sum((x - middle_x) * (y - middle_y) for x, y in points) / spread if spread else 0.0
+    """Growth per unit of time as Theil and Sen measure it; 0 for fewer than two points.
+
+    It is the median of the slopes between every two points: a third of the points may be anything without moving it,
+    where one peak near an end tilts the line of least squares.
+    """
+    slopes = [(y - before) / (x - earlier) for (earlier, before), (x, y) in combinations(points, 2) if x > earlier]
+    return median(slopes) if slopes else 0.0
+
+
+def floors(points: Sequence[tuple[float, float]], every: float) -> list[tuple[float, float]]:
+    """The lowest point of each stretch of `every` units.
+
+    What a process needs for a moment goes up and down; what it does not give back any more lifts the lowest points.
+    """
+    lowest: dict[int, tuple[float, float]] = {}
+    for x, y in points:
+        stretch = int(x // every)
+        if stretch not in lowest or y < lowest[stretch][1]:
+            lowest[stretch] = x, y
+    return list(lowest.values())

@@ -9,11 +9,16 @@ from pathlib import Path
 
 from bioql_console.embedded import bound_url
 from bioql_console.sandbox import Sandbox
+from bioql_console.sandbox.delivery import RetryPolicy
 from bioql_console.server.host import Host, Served, bind
+
+# Stripe does not wait for one answer before it sends the next event.
+AT_ONCE = 16
 
 
 def main() -> None:
-    sandbox, listening = Sandbox(Path(sys.argv[1])), bind("127.0.0.1", 0)
+    sandbox = Sandbox(Path(sys.argv[1]), retries=RetryPolicy(at_once=AT_ONCE))
+    listening = bind("127.0.0.1", 0)
     sandbox.set_base_url(bound_url(listening))
     host = Host([Served(sandbox.app, listening)])
     host.start()
