@@ -22,7 +22,6 @@ from bioql_console.services.console import Console, Workers
 from bioql_console.services.credentials import Credentials
 from bioql_console.services.external_server import ExternalConfig, ExternalServer
 from bioql_console.services.hardening import harden
-from bioql_console.services.heap import keep_heap_small
 from bioql_console.services.instance_lock import InstanceLock
 from bioql_console.services.key_proof import StripeDoor
 from bioql_console.services.keychain import KeychainSecrets
@@ -77,7 +76,6 @@ class Launcher:
         if self._credentials is not None:
             return
         harden()
-        keep_heap_small()
         # Somebody's password for another server must not be sent to this one, nor be inherited.
         os.environ.pop("PGPASSWORD", None)
         set_up_logs(self._data_dir)

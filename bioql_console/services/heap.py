@@ -18,8 +18,7 @@ def keep_heap_small() -> None:
     next thread asks for new memory. Threads rarely wait for each other in it, since most of their time they hold
     Python's own lock.
     """
-    malloc = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
-    if not hasattr(malloc, "mallopt"):
+    if not sys.platform.startswith("linux") or not hasattr(malloc := ctypes.CDLL(None), "mallopt"):
         return
     malloc.mallopt(M_ARENA_MAX, HEAPS)
     malloc.mallopt(M_MMAP_THRESHOLD, GIVEN_BACK_FROM)

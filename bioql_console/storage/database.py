@@ -1,8 +1,9 @@
 """Opening a database and running transactions on it."""
 
+import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +71,11 @@ class Database:
         self._now_ms = now_ms
         self.troubles = TroubleWatch(now_ms)
         self._file: sqlite_file.Identity | None = None
+        self._turn = threading.Lock()
         self._access = Access(self.url.username or "")
         if self._is_sqlite:
             self._engine = sqlite_engine.make_engine(self.url)
-            event.listen(self._engine, "do_connect", self._before_connecting)
+            event.listen(self._engine, "do_connect", self._require_file)
         else:
             self._engine = postgresql.make_engine(self.url, password, self._access.connected)
         self._notes = ChangeNotes(self._engine, uuid.uuid4().hex)
@@ -253,22 +255,19 @@ class Database:
             with self._explained():
                 self.ask_for_rights()  # the role may have been granted in the meantime
             self.rights.require(Role.OPERATOR)
-        with self.troubles.writing() as watched, self._same_file(), self._transaction(write=True) as connection:
+        with self.troubles.writing() as watched, self._in_turn(), self._transaction(write=True) as connection:
             yield watched(UnitOfWork(connection, self._now_ms, self._notes, self.on_breach))
 
-    def _before_connecting(self, *_: object) -> None:
+    def _require_file(self, *_: object) -> None:
         """SQLite would make an empty file where ours is gone."""
         if self.path is not None:
             sqlite_file.require_same(self.path, self._file)
 
-    @contextmanager
-    def _same_file(self) -> Iterator[None]:
+    def _in_turn(self) -> AbstractContextManager[None]:
         """What was committed counts only if the file was still in its place afterwards."""
-        if self.path is not None:
-            sqlite_file.require_same(self.path, self._file)
-        yield
-        if self.path is not None:
-            sqlite_file.require_same(self.path, self._file)
+        if self.path is None:
+            return nullcontext()
+        return sqlite_engine.in_turn(self._turn, self._require_file, self.words)
 
     def try_writing(self) -> None:
         """Write what changes nothing, to see whether `trouble` is over. Raises OperatorError `db.*`."""

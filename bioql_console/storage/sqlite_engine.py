@@ -1,12 +1,19 @@
 """How a SQLite file is talked to: transactions that we begin ourselves, and readers that wait for nobody."""
 
 import sqlite3
-from contextlib import closing
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from bioql_console.domain.errors import OperatorError
+
+# For another program that writes.
 BUSY_TIMEOUT_MS = 5_000
+# For our own threads that write; they end, and each is quick.
+TURN_WITHIN_S = 30.0
 
 
 def make_engine(url: URL) -> Engine:
@@ -35,6 +42,29 @@ def _on_begin(connection: Connection) -> None:
     connection.exec_driver_sql(
         "BEGIN EXCLUSIVE" if options.get("bioql_alone") else "BEGIN IMMEDIATE" if write else "BEGIN"
     )
+
+
+@contextmanager
+def in_turn(turn: threading.Lock, require_file: Callable[[], None], words: str) -> Iterator[None]:
+    """Our own threads write one after another, and wait for nothing else.
+
+    SQLite has no queue: whoever finds the file locked sleeps and looks again, up to a tenth of a second each time, and
+    under load somebody is never lucky. That was told as another program that holds the database.
+
+    Args:
+        require_file: Called before and after, in the turn.
+
+    Raises:
+        OperatorError: `db.busy`.
+    """
+    if not turn.acquire(timeout=TURN_WITHIN_S):
+        raise OperatorError(f"Too much is being written. ({words})", fix="Retry in a moment.", code="db.busy")
+    try:
+        require_file()
+        yield
+        require_file()
+    finally:
+        turn.release()
 
 
 def write_ahead(engine: Engine) -> None:

@@ -65,6 +65,9 @@ def start(options: StartOptions) -> int:
         return _tell_and_leave(painted, options.print_modules)
     # What is there by now stays until the end, and need not be looked at again.
     gc.freeze()
+    from bioql_console.services.heap import keep_heap_small
+
+    keep_heap_small()  # before there are threads, each of which would open a heap of its own
     from bioql_console.ui.collector import Collector
     from bioql_console.ui.session import run_session
 

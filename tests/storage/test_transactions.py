@@ -154,6 +154,57 @@ def test_a_locked_database_says_so(sqlite_database: Database, monkeypatch: pytes
 
 @pytest.mark.fault(
     "Database",
+    "many threads of the console write at the same time",
+    "They write one after another; none is refused, and none is told of another program that holds the database.",
+)
+def test_our_own_threads_write_in_turn(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_engine, "BUSY_TIMEOUT_MS", 0)  # who finds the file locked is refused at once
+    several = Database(str(sqlite_database.url), lambda: NOW)
+    (user,) = add_people(sqlite_database, person())
+    failed: list[Exception] = []
+
+    def write(thread: int) -> None:
+        try:
+            for number in range(15):
+                charge(several, user, f"{thread}-{number}")
+        except OperatorError as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert owed(several, user) == 8 * 15 * 1_000_000
+    several.close()
+
+
+def test_who_waits_too_long_for_our_own_writes_is_told_so(
+    sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_engine, "TURN_WITHIN_S", 0.01)
+    refused: list[OperatorError] = []
+
+    def write() -> None:
+        try:
+            with sqlite_database.write():
+                pytest.fail("two at once")
+        except OperatorError as error:
+            refused.append(error)
+
+    with sqlite_database.write() as work:
+        thread = threading.Thread(target=write)
+        thread.start()
+        thread.join()
+        work.touch()
+        work.commit()
+    assert [error.code for error in refused] == ["db.busy"]
+    assert sqlite_database.trouble is None, "the disk was blamed"
+
+
+@pytest.mark.fault(
+    "Database",
     "the database may not grow any more",
     "The write is refused as a full disk; everything committed before is there, and the books balance.",
 )

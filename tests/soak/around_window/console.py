@@ -4,6 +4,7 @@ Prints its server's address as JSON, waits for a line, then prints its signs eve
 order.
 """
 
+import _sqlite3
 import asyncio
 import ctypes
 import itertools
@@ -119,7 +120,13 @@ def heap() -> dict[str, float]:
     ask = ctypes.CDLL(None).mallinfo2
     ask.restype = MallInfo
     found = ask()
-    return {"heap_used_mib": (found.uordblks + found.hblkhd) / MIB, "heap_free_mib": found.fordblks / MIB}
+    used_by_sqlite = ctypes.CDLL(_sqlite3.__file__).sqlite3_memory_used
+    used_by_sqlite.restype = ctypes.c_int64
+    return {
+        "heap_used_mib": (found.uordblks + found.hblkhd) / MIB,
+        "heap_free_mib": found.fordblks / MIB,
+        "sqlite_mib": used_by_sqlite() / MIB,
+    }
 
 
 def main() -> int:

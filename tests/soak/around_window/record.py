@@ -110,7 +110,7 @@ class Record:
         lines += [f"  {name.replace('_', ' ')}: {value}" for name, value in asdict(self._counted).items()]
         lines += [f"  {words}" for words in self._words]
         kinds = [f"{each}_{kind}_mib" for each in self._processes for kind in ("own", "rss")]
-        for name in (*kinds, "heap_used_mib", "heap_free_mib"):
+        for name in (*kinds, "heap_used_mib", "heap_free_mib", "sqlite_mib"):
             grown = f"{self.growth(name):+.2f} MiB/h in the end"
             lines.append(f"  {name.removesuffix('_mib')}: {first[name]:.1f} to {last[name]:.1f} MiB, {grown}")
         lines.append(f"  python blocks: {self.growth('python_blocks'):+,.0f}/h in the end")
