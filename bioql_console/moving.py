@@ -102,7 +102,7 @@ def _next(target: Database, folder: Path, environment: Environment) -> list[str]
     if target.path is None:
         asked = DatabaseAddress.read(address)
         steps = [
-            f"Start the console in {environment.word}, then Settings › Database › Connect to PostgreSQL…: "
+            f"Start the console in {environment.word} and press Database…: "
             f"host {asked.host}, port {asked.port}, database {asked.database}, user {asked.user}.",
             f'A server without a window: --database "{address}", or in {folder / "settings.json"} '
             f'"{environment.value}_database_url": "{address}".',
@@ -110,7 +110,8 @@ def _next(target: Database, folder: Path, environment: Environment) -> list[str]
         if environment is Environment.SANDBOX:
             steps = [f'Start the console or `serve` with --env sandbox --database "{address}".']
     elif target.path == environment_directory(folder, environment, make=False) / "bioql.db":
-        steps = ["Start the console, then Settings › Database › Use a file of this computer…"]
+        name = f"{environment.value}_database_url"
+        steps = [f'Set "{name}": "" in {folder / "settings.json"}, then start the console.']
     else:
         steps = [f"Start the console with --database {address}"]
     return steps

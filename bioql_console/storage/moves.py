@@ -69,6 +69,6 @@ def moved_away(move: Move) -> OperatorError:
     return OperatorError(
         f"This ledger was moved to {move.place} on {datetime.fromtimestamp(move.at_ms / 1000, UTC):%Y-%m-%d}; "
         "nothing is written here any more.",
-        fix="Connect to that database: Settings › Database, or --database for a server.",
+        fix="Press Database… in the window and name that one; a server gets it by --database.",
         code="db.moved_away",
     )

@@ -150,10 +150,14 @@ def _copy(reading: Connection, writing: Connection, steps: Steps) -> None:
 
 def _refused(table: Table, rows: list[tuple[Any, ...]], error: Exception) -> OperatorError:
     """In words, with the row that holds what PostgreSQL can't keep, if that is the reason."""
-    if isinstance(error, psycopg.OperationalError):
-        raise error  # the connection, not a row
     zero = next((row for row in rows if any(isinstance(value, str) and "\x00" in value for value in row)), None)
     words = str(getattr(error, "orig", None) or error).partition("\n")[0].rstrip(".")
+    if isinstance(error, psycopg.OperationalError):  # the server or the way there, not a row
+        return OperatorError(
+            f"The new database broke off the copy: {words}. Nothing was moved.",
+            fix="See that its server runs and has space, then move again.",
+            code="move.broken_off",
+        )
     where = f"{table.name} {zero[0]} has a null byte in its text" if zero else f"{table.name}: {words}"
     return OperatorError(
         f"The new database can't hold a row of {where}. Nothing was changed.",

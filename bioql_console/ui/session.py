@@ -86,11 +86,11 @@ class Session(QObject):
                 LiveLockView(self.window, workspace)
 
     async def _cure(self, error: OperatorError, environment: Environment) -> tuple[str, Callable[[], object]] | None:
-        """A team's database that can't be reached can be named anew, without a console."""
+        """A team's database that can't be reached, or a file's that moved there, can be named without a console."""
         if self._launcher is None or not error.code.startswith("db."):
             return None
         team = await self._opening.run(self._launcher.team_database, environment)
-        if team.address() is None:
+        if team.address() is None and error.code != "db.moved_away":
             return None
 
         async def ask() -> None:

@@ -41,7 +41,7 @@ def test_everything_comes_along(
     assert [(each["table"], each["rows"], each["checksum"]) for each in said["tables"]] == [
         (each.name, each.rows, each.checksum) for each in before
     ]
-    assert any("Connect to PostgreSQL" in step for step in said["next"])
+    assert any("press Database…" in step for step in said["next"])
     team = opened(postgresql_url)
     try:
         with team.write() as work:

@@ -6,13 +6,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.ledger import payment_fact
+from bioql_console.importing import ProgressLine
 from bioql_console.moving import run_move
 from bioql_console.restoring import RestoreOptions, run_restore
 from bioql_console.storage import moving
-from bioql_console.storage.database import Database
+from bioql_console.storage.database import Database, sqlite_url
+from tests.databases import as_superuser
+from tests.disks import disk_missing, small_disk
 from tests.storage.moving import LARGEST, TEST, asked, filled, opened, refused
 from tests.storage.people import NOW, rows, tamper
 from tests.storage.test_restore import url_of
@@ -142,3 +146,53 @@ def test_the_old_file_is_the_way_back(
     with sqlite_database.write() as work:
         assert work.restores.lost(NOW + 1, 0)
         work.commit()
+
+
+@pytest.mark.fault(
+    "Backup",
+    "The new database's server ends the connection in the middle of a move",
+    "It is said in a sentence, the new database is empty, and the old one goes on.",
+)
+def test_a_server_that_goes_away_undoes_the_move(
+    sqlite_database: Database, postgresql_url: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(sqlite_database, 3)
+
+    def cut(_line: object, _done: int, _total: int, words: str) -> None:
+        if words in ("copying postings", "comparing postings"):
+            others = f"datname = '{make_url(postgresql_url).database}' AND pid <> pg_backend_pid()"
+            as_superuser(postgresql_url, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ProgressLine, "show", cut)
+        assert refused(asked(sqlite_database, postgresql_url, data_dir)).code in ("move.broken_off", "db.unreachable")
+    nothing_moved(sqlite_database, postgresql_url)
+
+
+@pytest.mark.fault(
+    "Backup",
+    "The old ledger's disk fills up before it can be marked as moved",
+    "The move counts and says that the mark is missing; with room, the same command sets it.",
+)
+@pytest.mark.skipif(disk_missing() is not None, reason=str(disk_missing()))
+def test_a_full_disk_delays_the_mark_only(
+    postgresql_url: str, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    with small_disk(folder, 4) as disk:
+        source = Database(sqlite_url(folder / "bioql.db"), lambda: NOW)
+        source.open(None)
+        filled(source, 3)
+
+        def fill(_line: object, _done: int, _total: int, words: str) -> None:
+            if words == "recomputing the books":
+                disk.fill()
+
+        with monkeypatch.context() as patch:
+            patch.setattr(ProgressLine, "show", fill)
+            assert not run_move(asked(source, postgresql_url, data_dir)).moved.marked
+        disk.make_room()
+        found = run_move(asked(source, postgresql_url, data_dir)).moved
+        assert (found.before, found.marked) == (True, True)
+        source.close()

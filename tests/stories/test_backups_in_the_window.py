@@ -5,7 +5,11 @@ from pathlib import Path
 from PySide6.QtGui import QGuiApplication
 
 from bioql_console.domain.backups import Reason, read_name
+from bioql_console.domain.environment import Environment
+from bioql_console.settings import environment_directory
 from bioql_console.storage.backup_content import content_of
+from bioql_console.storage.database import Database, sqlite_url
+from bioql_console.storage.moves import AWAY
 from tests.stories.windows import open_window
 
 
@@ -52,3 +56,19 @@ async def test_a_folder_that_cannot_be_written_is_said_in_the_page(data_dir: Pat
         await desk.hand.click(page.backups.make)
         await desk.hand.until(lambda: "can't be copied" in page.notice.what.text(), "the page says why")
         await desk.hand.until(page.backups.make.isEnabled, "it may be tried again")
+
+
+async def test_a_ledger_that_moved_leads_to_the_new_one(data_dir: Path) -> None:
+    path = environment_directory(data_dir, Environment.TEST) / "bioql.db"
+    database = Database(sqlite_url(path), lambda: 0)
+    database.open(None)
+    with database.write() as work:
+        work.moves.add(AWAY, "PostgreSQL · db.uni.example/bioql", "", "ada")
+        work.commit()
+    database.close()
+    async with open_window(data_dir, users=0, environment="test", dev_mode=False) as desk:
+        notice = desk.window.notice
+        await desk.hand.until(lambda: "moved to PostgreSQL · db.uni.example/bioql" in notice.what.text(), "it says so")
+        await desk.hand.click(notice.step)
+        await desk.hand.until(desk.hand.dialogs, "the new one is asked for")
+        desk.hand.dialogs()[0].reject()
