@@ -32,7 +32,8 @@ HEAD = """# Faults
 
 What happens when something goes wrong, and the test that causes it for real: processes are killed, disks filled,
 servers frozen. This page is made from the tests' `fault` markers by `scripts/docs-faults`. A proof is a test that
-`scripts/test` runs, or a long run that `scripts/soak` starts.
+`scripts/test` runs, or a long run that `scripts/soak` starts. A figure is what the test does in each run and asserts,
+unless it names a long run.
 """
 
 TABLE = """
@@ -84,6 +85,10 @@ def wrong() -> list[str]:
             lines.append(f"{fault.place}: write fault and promise as literal texts, so that the page can be made")
         elif fault.what.endswith(".") or not fault.promise.endswith("."):
             lines.append(f"{fault.place}: the promise is a sentence and ends with a full stop, the fault does not")
+        if not any(letter.isdigit() for letter in fault.figure):
+            lines.append(
+                f"{fault.place}: write a figure that the test asserts, or that was measured, as a literal text"
+            )
     return lines
 
 

@@ -125,6 +125,7 @@ METHODS = ("HEAD", "PUT", "PATCH", "DELETE", "TRACE", "TRACK", "OPTIONS", "PROPF
     "Requests",
     "other methods, and requests for other protocols",
     "Nothing is done: 405 with the methods that there are, or 400 for what is none.",
+    figure="13 methods on each of 19 routes, 0 done",
 )
 def test_other_methods_do_nothing(target: Target) -> None:
     for method in METHODS:
@@ -151,6 +152,7 @@ LARGE = [
     "Requests",
     "a flood of headers, or one that is huge or never ends",
     "It is refused with 431 once it has 32 KiB or a hundred lines; memory stays as it was.",
+    figure="6 ways of up to 1 MB and 100,000 lines; memory grew by less than 32 MiB",
 )
 @pytest.mark.parametrize(("what", "lines", "status"), LARGE, ids=[what for what, _, _ in LARGE])
 def test_heads_have_a_size(target: Target, what: str, lines: bytes, status: int) -> None:

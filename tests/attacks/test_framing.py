@@ -113,6 +113,7 @@ def test_a_trailer_is_no_header(target: Target) -> None:
     "Requests",
     "thousands of requests in one breath on one connection",
     "A few are queued; then the connection ends, and memory stays as it was.",
+    figure="5,000 sent at once, fewer than 50 answered",
 )
 def test_a_flood_of_pipelined_requests_ends_the_connection(target: Target) -> None:
     answers = target.ask(GOOD * 5_000, answers=5_000)

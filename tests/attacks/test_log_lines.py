@@ -68,6 +68,7 @@ def written(message: str, error: Exception | None = None) -> list[str]:
     "Requests",
     "text with line ends, terminal codes, hidden or turned letters or half characters in a log record",
     "It stays within its record: further lines are indented, and what is no plain letter is written out.",
+    figure="100 random texts, each as a message and in a traceback",
 )
 @given(st.text(st.characters(codec=None), max_size=80))
 @example(FORGED + ESCAPES)

@@ -146,6 +146,7 @@ async def test_a_page_of_another_site_changes_nothing(data_dir: Path, host: str)
     "Requests",
     "DNS rebinding in a real browser: a name of the attacker's leads to this machine",
     "The page gets 421 for everything, the dashboard too.",
+    figure="6 requests of a real Chromium, each 421",
 )
 @pytest.mark.chromium
 @pytest.mark.deadline(60)

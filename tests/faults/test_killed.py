@@ -50,6 +50,7 @@ threading.Event().wait()
     "Crash",
     "kill -9 after an event was acknowledged and before it was applied",
     "The next start applies it, once.",
+    figure="1 payment, delivered again after the kill, counted once",
 )
 def test_kill_9_between_acknowledging_and_applying(data_dir: Path) -> None:
     with open_site(data_dir) as site:
@@ -91,6 +92,7 @@ write_csv(Path(sys.argv[1]), ("Name", "Owes"), rows())
     "Crash",
     "kill -9 in the middle of an export",
     "The earlier file is as it was, never half of a new one, and the next export replaces it.",
+    figure="killed among 50,000 rows, 0 bytes of the earlier file changed",
 )
 def test_kill_9_in_the_middle_of_an_export(tmp_path: Path) -> None:
     path = tmp_path / "balances.csv"
@@ -137,6 +139,7 @@ def links_of(site: Site) -> dict[int, list[str]]:
     "kill -9 in the middle of making many links",
     "Links that were made are kept, one that was cut off is found again or given up, and trying again leaves one page "
     "for each balance.",
+    figure="2 kills, after 1 and after 3 links",
 )
 @pytest.mark.parametrize("after", [1, 3])
 def test_kill_9_among_many_links(data_dir: Path, tmp_path: Path, after: int) -> None:

@@ -112,6 +112,7 @@ def _settled(database: Database) -> bool:
     "PostgreSQL",
     "the server crashes three times while events are stored and applied",
     "What was acknowledged is there, what broke off is done again by itself, and each payment counts once.",
+    figure="120 payments, 3 crashes, 0 lost, 0 doubled",
 )
 def test_a_crash_of_the_server_loses_and_doubles_nothing(
     cluster: Cluster, database: Database, monkeypatch: pytest.MonkeyPatch
@@ -140,6 +141,7 @@ def test_a_crash_of_the_server_loses_and_doubles_nothing(
     "PostgreSQL",
     "the server freezes: connections stay open and nothing is answered",
     "Each wait ends in bounded time with a sentence, nothing is acknowledged, and after the thaw it is done once.",
+    figure="120 payments around a freeze, 0 lost, 0 doubled",
 )
 def test_a_frozen_server_is_not_waited_for(
     cluster: Cluster, database: Database, monkeypatch: pytest.MonkeyPatch
@@ -175,6 +177,7 @@ def test_a_frozen_server_is_not_waited_for(
     "PostgreSQL",
     "one statement takes long on a server that is well",
     "It is waited for: a new connection is answered, so nothing is cut.",
+    figure="a statement of 1 s, looked at every 0.1 s, not cut",
 )
 def test_a_slow_statement_is_waited_for(cluster: Cluster, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pulse, "LOOK_EVERY_S", 0.1)

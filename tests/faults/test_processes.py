@@ -33,6 +33,7 @@ sys.stdin.readline()
     "Processes",
     "another program holds the port that `serve` is to listen on",
     "It ends with exit code 1, naming the port and the program with its process; no other port is taken silently.",
+    figure="1 port taken, 0 others opened",
 )
 def test_the_port_is_taken(data_dir: Path) -> None:
     with subprocess.Popen(
@@ -90,6 +91,7 @@ def served_sandbox(path: Path) -> Iterator[str]:
     "Processes",
     "the computer sleeps while a customer pays",
     "After waking the console fetches what it missed and counts it; the time it slept is marked as not watched.",
+    figure="1.5 s asleep, 1 payment, counted once",
 )
 def test_asleep_while_somebody_pays(data_dir: Path) -> None:
     with open_site(data_dir) as site:

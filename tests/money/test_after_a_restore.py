@@ -28,6 +28,7 @@ def run(world: World, user_id: int, name: str) -> None:
     "A backup from before twenty payments by links made since is restored",
     "The payments are fetched from Stripe's list and counted once, credits and usage that Stripe has already are not "
     "sent again, and books and Stripe say the same.",
+    figure="20 payments, a minute and 26 hours after the backup, 0 lost, 0 doubled",
 )
 @pytest.mark.parametrize("later_s", [60, A_DAY_AND_MORE_S])
 def test_the_gap_is_closed(tmp_path: Path, later_s: int) -> None:

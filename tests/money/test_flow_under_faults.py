@@ -50,6 +50,7 @@ def test_the_flow_does_what_it_should(undisturbed: tuple[dict[str, Any], int]) -
     "Stripe",
     "a fifth of the calls fail: 429, 500, a lost answer, no answer",
     "From registration to refund everything ends the same, to the cent and to the object.",
+    figure="8 runs, a fifth of the calls of 5 faults fails, 0 cents off",
 )
 @pytest.mark.parametrize(("name", "seed", "retries"), RUNS)
 def test_the_flow_ends_the_same(
@@ -74,6 +75,7 @@ def test_the_flow_ends_the_same(
     "Stripe",
     "connections to Stripe are really cut, and answers really never come",
     "From registration to refund everything ends the same, to the cent and to the object.",
+    figure="1 run, a fifth of the calls of 5 faults fails, 0 cents off",
 )
 def test_the_flow_ends_the_same_over_real_sockets(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, undisturbed: tuple[dict[str, Any], int]

@@ -65,6 +65,7 @@ def test_a_desktop_without_a_tunnel_hears_of_the_payment(world: World, missed: M
     "Order",
     "an event is delivered and fetched from Stripe's list as well",
     "It is counted once.",
+    figure="1 payment fetched and delivered, counted once",
 )
 def test_what_is_delivered_as_well_is_counted_once(world: World, missed: MissedEvents) -> None:
     user_id = paid_without_a_word(world)

@@ -127,6 +127,7 @@ def test_part_of_the_balance_can_be_paid(site: Site) -> None:
     "Stripe",
     "Stripe is down while a customer pays",
     "The customer is told with 502, and can pay as soon as Stripe is back.",
+    figure="1 refusal of 502, then 1 page",
 )
 def test_stripe_down_is_a_502_and_recovers(site: Site) -> None:
     site.console.sandbox.faults(500, "/v1/checkout/sessions", 10)
@@ -139,7 +140,7 @@ def test_stripe_down_is_a_502_and_recovers(site: Site) -> None:
     "Stripe",
     "Stripe hangs while many customers register",
     "Whoever asks only us is answered meanwhile; the customers are told with 502.",
-    figure=f"{STRIPE_THREADS + 2} customers",
+    figure="10 who join while 8 calls hang; 2 of 2 others answered",
 )
 def test_a_stripe_that_hangs_holds_up_nobody_else(site: Site) -> None:
     site.console.stripe.gateway().v1._requestor._client._timeout = (1, 1)
@@ -167,6 +168,7 @@ def _threads_at_stripe() -> int:
     "Order",
     "every event of a payment is delivered twice",
     "The payment counts once.",
+    figure="each event 4 times in disorder, 1 payment",
 )
 def test_every_delivery_twice_counts_once(site: Site) -> None:
     site.console.sandbox.delivery(duplicate=3, shuffle=True)

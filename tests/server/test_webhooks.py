@@ -33,6 +33,7 @@ def test_signed_event_is_stored_before_it_is_acknowledged(site: Site) -> None:
     "Order",
     "an event is delivered twice",
     "Both are acknowledged, and it is stored once.",
+    figure="2 deliveries, 1 event",
 )
 def test_the_same_event_twice_is_one(site: Site) -> None:
     assert site.deliver(event(site)).status_code == 200
@@ -44,6 +45,7 @@ def test_the_same_event_twice_is_one(site: Site) -> None:
     "Signature",
     "a signature by another secret, an hour old, or an hour ahead",
     "It is refused with 400, nothing is stored, and the Webhooks page says why.",
+    figure="3 signatures, 0 stored",
 )
 @pytest.mark.parametrize(
     ("secret", "age_s", "why"),
@@ -65,6 +67,7 @@ def test_bad_signatures_store_nothing(site: Site, secret: str | None, age_s: int
     "Signature",
     "no signature at all",
     "It is refused with 400, and nothing is stored.",
+    figure="1 event, 0 stored",
 )
 def test_unsigned_events_store_nothing(site: Site) -> None:
     answer = site.http.post("/webhooks/stripe", content=event(site))
@@ -76,6 +79,7 @@ def test_unsigned_events_store_nothing(site: Site) -> None:
     "Signature",
     "a signed body that was changed on its way",
     "It is refused with 400, and nothing is stored.",
+    figure="1 word changed, 0 stored",
 )
 def test_changed_body_stores_nothing(site: Site) -> None:
     from bioql_console.services.signature import sign
@@ -91,6 +95,7 @@ def test_changed_body_stores_nothing(site: Site) -> None:
     "Events",
     "a signed body that is no event",
     "It is refused with 400, and nothing is stored.",
+    figure="5 bodies, 0 stored",
 )
 @pytest.mark.parametrize("body", [b"[]", b"{}", b'{"id": 5}', b'{"object": "event"}', b"null"])
 def test_signed_nonsense_is_refused(site: Site, body: bytes) -> None:
@@ -102,6 +107,7 @@ def test_signed_nonsense_is_refused(site: Site, body: bytes) -> None:
     "Requests",
     "an event of 300 kB, a compressed one, another method",
     "413, 415 and 405; nothing is read further, nothing stored.",
+    figure="3 requests, 0 stored",
 )
 def test_large_compressed_and_other_methods_are_refused(site: Site) -> None:
     assert site.deliver(b"x" * 300_000).status_code == 413
@@ -114,6 +120,7 @@ def test_large_compressed_and_other_methods_are_refused(site: Site) -> None:
     "Requests",
     "a page in the operator's browser calls the server under another host name",
     "It is refused with 421.",
+    figure="2 routes, 0 answered",
 )
 def test_another_host_name_is_refused(site: Site) -> None:
     for path in ("/health", "/webhooks/stripe"):
@@ -125,6 +132,7 @@ def test_another_host_name_is_refused(site: Site) -> None:
     "Events",
     "a live event arrives in the Sandbox",
     "It is acknowledged and kept in quarantine with the reason; no money moves.",
+    figure="1 event, 0 cents moved",
 )
 def test_live_event_in_the_sandbox_is_quarantined(site: Site) -> None:
     completed = {"data": {"object": {"id": "cs_1", "object": "checkout.session", "payment_status": "paid"}}}
@@ -139,6 +147,7 @@ def test_live_event_in_the_sandbox_is_quarantined(site: Site) -> None:
     "Events",
     "a payment of a customer whom the ledger does not know",
     "It is acknowledged and kept in quarantine with the reason; no money moves.",
+    figure="1 payment of $50.00, 0 cents moved",
 )
 def test_payment_of_an_unknown_customer_is_quarantined_never_guessed(site: Site) -> None:
     session = {

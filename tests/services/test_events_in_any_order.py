@@ -96,6 +96,7 @@ STORIES = {
     "Order",
     "events arrive in any order, some twice",
     "The balance ends the same, to the cent.",
+    figure="60 random orders of 5 stories in each run, 0 cents off",
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), name=st.sampled_from(sorted(STORIES)), pauses=st.lists(st.booleans(), min_size=1, max_size=4))
@@ -128,6 +129,7 @@ MISFITS = {
     "Events",
     "an event with another amount, currency or customer than expected",
     "It is kept in quarantine with the reason; no money moves.",
+    figure="5 misfits, 10 tries in each run, 0 cents moved",
 )
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.sampled_from(sorted(MISFITS)), live=st.booleans())

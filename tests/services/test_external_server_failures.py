@@ -172,6 +172,7 @@ def test_address_with_a_slip(make: Make, url: str, port: int, monkeypatch: pytes
     "Processes",
     "an external server ignores the request to end",
     "It is made to end.",
+    figure="killed after 0.3 s here, 5 s as it is used",
 )
 def test_child_that_will_not_end_is_made_to(make: Make, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(external_server, "STOP_S", 0.3)

@@ -81,6 +81,7 @@ def test_every_command_keeps_its_memory_to_itself(tmp_path: Path) -> None:
     "Secrets",
     "the console crashes",
     "No memory is written to the disk.",
+    figure="1 abort, 0 files",
 )
 def test_crash_leaves_no_memory_on_disk(tmp_path: Path) -> None:
     crash = "import os; from bioql_console.services.hardening import harden; harden(); os.abort()"
@@ -96,6 +97,7 @@ def test_crash_leaves_no_memory_on_disk(tmp_path: Path) -> None:
     "Secrets",
     "another program of the same user reads the console's memory",
     "The system refuses it.",
+    figure="3 of 3 looks refused: environment, memory, maps",
 )
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root can act as another user")
 def test_other_programs_of_the_same_user_can_not_look_inside() -> None:

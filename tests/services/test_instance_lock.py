@@ -61,6 +61,7 @@ def refusal(data_dir: Path) -> OperatorError:
     "Processes",
     "a second console or server on one data folder",
     "It is refused, naming the first with its process, host and start.",
+    figure="1 of 2 let in",
 )
 def test_second_console_is_told_who_was_first(data_dir: Path) -> None:
     with holder(data_dir) as first:
@@ -85,6 +86,7 @@ def test_console_that_ended_leaves_the_folder_free(data_dir: Path) -> None:
     "Processes",
     "the first console was killed",
     "Its data folder is free at once.",
+    figure="1 kill, free at once",
 )
 def test_console_that_was_killed_leaves_the_folder_free(data_dir: Path) -> None:
     with holder(data_dir) as first:
@@ -99,6 +101,7 @@ def test_console_that_was_killed_leaves_the_folder_free(data_dir: Path) -> None:
     "Processes",
     "a child outlives the killed console",
     "The data folder is free all the same.",
+    figure="1 kill, free at once",
 )
 def test_server_that_outlives_a_killed_console_does_not_hold_its_folder(data_dir: Path) -> None:
     with holder(data_dir, "with-helper") as first:

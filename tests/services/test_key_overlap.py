@@ -64,6 +64,7 @@ class Entries(KeychainSecrets):
     "Signature",
     "the signing secret is being replaced",
     "Old and new count until the end that was agreed, also after a restart; then only the new one.",
+    figure="24 hours, to the millisecond",
 )
 @pytest.mark.keychain
 def test_old_and_new_are_accepted_until_the_end_also_after_a_restart(keyring_session: KeychainSession) -> None:

@@ -159,6 +159,7 @@ def test_nothing_longer_than_any_keychain_takes_is_tried() -> None:
     "Keychain",
     "there is no keychain",
     "It is said with its cure, and no secret passes for stored.",
+    figure="3 kinds of missing bus",
 )
 @pytest.mark.parametrize("address", [None, "unix:path=gone.socket", "nonsense"])
 def test_desktop_without_a_keychain(address: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,6 +191,7 @@ def test_keychain_that_is_started_later_is_found(
     "Keychain",
     "the keychain is locked",
     "Each call is refused with the cure, and nothing is written anywhere else.",
+    figure="each of the calls refused, 0 files with the key",
 )
 @pytest.mark.keychain
 def test_locked_keychain(keyring_session: KeychainSession) -> None:
@@ -207,6 +209,7 @@ def test_locked_keychain(keyring_session: KeychainSession) -> None:
     "Keychain",
     "the keychain's daemon is killed",
     "Its successor is locked, and that is said with the cure.",
+    figure="1 daemon killed, each of the calls refused",
 )
 @pytest.mark.keychain
 def test_daemon_that_died_comes_back_locked(keyring_session: KeychainSession) -> None:
@@ -220,6 +223,7 @@ def test_daemon_that_died_comes_back_locked(keyring_session: KeychainSession) ->
     "Keychain",
     "the keychain's password prompt is dismissed",
     "It is said with its cure, and nothing is written anywhere else.",
+    figure="each of the calls refused, 0 files with the key",
 )
 @pytest.mark.keychain
 def test_prompt_that_is_dismissed(keyring_session: KeychainSession) -> None:
@@ -242,6 +246,7 @@ def test_prompt_that_is_dismissed(keyring_session: KeychainSession) -> None:
     "Keychain",
     "the keychain's daemon is frozen",
     "A call costs the deadline and no more, and is refused with the cure.",
+    figure="3 calls of 0.3 s, at most 1.9 s in all",
 )
 @pytest.mark.keychain
 def test_frozen_keychain_costs_the_deadline_and_no_more(keyring_session: KeychainSession) -> None:
@@ -260,6 +265,7 @@ def test_frozen_keychain_costs_the_deadline_and_no_more(keyring_session: Keychai
     "Keychain",
     "the frozen keychain comes back",
     "It is used again, and few threads waited for it.",
+    figure="7 calls, at most 5 threads that wait",
 )
 @pytest.mark.keychain
 def test_keychain_that_thaws_is_used_again_however_often_it_was_asked(keyring_session: KeychainSession) -> None:
@@ -278,6 +284,7 @@ def test_keychain_that_thaws_is_used_again_however_often_it_was_asked(keyring_se
     "Keychain",
     "the session bus dies",
     "It is said that the keychain is gone, not that there are no secrets.",
+    figure="1 bus killed, 0 files with the key",
 )
 @pytest.mark.keychain
 def test_bus_that_dies_takes_the_keychain_with_it(keyring_session: KeychainSession) -> None:

@@ -70,6 +70,7 @@ def console(*words: str, **environment: str) -> dict[str, Any]:
     "Keychain",
     "the environment asks for a keychain that forgets everything",
     "It is not taken.",
+    figure="0 secrets given to it",
 )
 def test_null_keyring_from_the_environment_is_not_taken() -> None:
     told = console(PYTHON_KEYRING_BACKEND="keyring.backends.null.Keyring")
@@ -93,6 +94,7 @@ def test_null_keyring_from_a_configuration_file_is_not_taken(keyring_session: Ke
     "Keychain",
     "the only keychain is a file in plain text",
     "It is refused.",
+    figure="0 files written",
 )
 def test_plain_text_file_is_refused(tmp_path: Path) -> None:
     told = console("plain", "first", HOME=str(tmp_path))
@@ -116,6 +118,7 @@ def test_chain_that_ends_in_a_plain_text_file_is_refused(keyring_session: Keycha
     "Keychain",
     "a keychain takes a secret and does not keep it",
     "The probe finds it out.",
+    figure="found out by 1 probe",
 )
 @pytest.mark.keychain
 def test_keychain_that_loses_what_it_is_given_is_found_out(

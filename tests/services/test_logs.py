@@ -85,6 +85,7 @@ def test_folder_that_can_not_be_made_sends_the_log_to_stderr(
     "Database",
     "the disk is full while the log is written",
     "The work goes on without the log.",
+    figure="0 bytes free, 0 failures",
 )
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
 def test_full_disk_does_not_stop_anybody(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,6 +33,7 @@ anything = st.text(max_size=40)
     "Secrets",
     "a text with a key in it is logged",
     "The key is taken out, whatever stands around it.",
+    figure="100 random texts, 0 keys left",
 )
 @given(anything, keys, anything)
 def test_no_key_survives_in_any_text(before: str, key: str, after: str) -> None:

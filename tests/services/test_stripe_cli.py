@@ -236,6 +236,7 @@ def test_a_child_is_killed_with_its_parent() -> None:
     "Processes",
     "the console is killed while Stripe's command line runs",
     "It is killed with it.",
+    figure="1 kill, 0 processes left",
 )
 @LINUX
 def test_it_is_killed_with_the_console(tmp_path: Path) -> None:

@@ -187,6 +187,7 @@ def test_replaced_secret_is_removed_on_time_and_the_trail_says_so(desk: Desk) ->
     "Events",
     "an event of another Stripe account",
     "It is kept in quarantine, naming the account that the ledger belongs to.",
+    figure="1 event, 0 applied",
 )
 def test_event_of_another_account_is_put_aside(desk: Desk) -> None:
     desk.save(desk.made(ALL))

@@ -118,6 +118,7 @@ except DeadlineExceeded:
     "Processes",
     "a call never comes back",
     "The program ends all the same.",
+    figure="ends within 10 s",
 )
 def test_call_that_hangs_for_good_does_not_keep_the_program_from_ending() -> None:
     done = subprocess.run([sys.executable, "-c", HANGING], capture_output=True, text=True, check=True, timeout=10)

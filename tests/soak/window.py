@@ -83,6 +83,7 @@ def keychain_of_its_own(folder: Path) -> Iterator[None]:
     "while Stripe answers a part of all calls with 429, 500 or not at all",
     "Memory stays flat after the warm-up, files, threads and widgets do not grow, and every event and every cent is "
     "where it belongs.",
+    figure="180,000 deliveries in the hour that it runs",
 )
 def main() -> int:
     arguments = argparse.ArgumentParser(prog="scripts/soak window", description=__doc__)

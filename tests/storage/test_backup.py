@@ -63,6 +63,7 @@ def writing_all_the_time(database: Database) -> Iterator[None]:
     "Backup",
     "Backing up while payments are written",
     "The copy is one moment of the ledger: its books balance, and its trail ends where its postings end.",
+    figure="payments all the time, 0 differences, on SQLite and PostgreSQL",
 )
 def test_a_backup_beside_writers_is_one_moment(database: Database, tmp_path: Path) -> None:
     busy_ledger(database)
@@ -120,6 +121,7 @@ database.back_up(Path(sys.argv[2]), verify=True, progress=die)
     "Backup",
     "kill -9 in the middle of a backup",
     "No half backup ever has a backup's name; the next one removes what was left, and the ledger goes on.",
+    figure="2 kills, on SQLite and PostgreSQL, 0 half backups",
 )
 @pytest.mark.parametrize("moment", ["copying", "recomputing the books in it"])
 def test_kill_9_leaves_no_half_backup(database: Database, tmp_path: Path, moment: str) -> None:
@@ -140,6 +142,7 @@ def test_kill_9_leaves_no_half_backup(database: Database, tmp_path: Path, moment
     "Backup",
     "The disk is full while a backup is written",
     "The backup is refused in a sentence, nothing is left of it, and the ledger goes on.",
+    figure="0 bytes free, 0 left behind, on SQLite and PostgreSQL",
 )
 @pytest.mark.skipif(disk_missing() is not None, reason=str(disk_missing()))
 def test_a_full_disk_is_said(database: Database, tmp_path: Path) -> None:
@@ -162,6 +165,7 @@ def test_a_full_disk_is_said(database: Database, tmp_path: Path) -> None:
     "Backup",
     "The ledger's file is damaged when it is backed up",
     "No backup is made of it, and the newest whole one is named as the way out.",
+    figure="64 bytes damaged, 0 backups made",
 )
 def test_damage_is_not_backed_up(sqlite_database: Database, tmp_path: Path) -> None:
     busy_ledger(sqlite_database, 300)
@@ -226,6 +230,7 @@ def test_pg_dump_that_is_missing_or_too_old_is_explained(
     "Backup",
     "Somebody lists the processes of the machine while PostgreSQL is backed up",
     "The password is in no argument: pg_dump gets it in its own environment only, without any of Stripe's secrets.",
+    figure="0 arguments and 0 of Stripe's secrets in the environment",
 )
 def test_the_password_is_no_argument(postgresql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from bioql_console.storage import postgresql_programs

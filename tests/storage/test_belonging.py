@@ -40,6 +40,7 @@ def refusal(url: str, environment: Environment, folder: Path, *, reading: bool =
     "Database",
     "a console, `serve` or a command of one environment is pointed at the ledger of another",
     "It is refused with whose ledger it is and what to name instead; the ledger is not touched.",
+    figure="3 of 3 tries refused, on SQLite and PostgreSQL",
 )
 def test_the_first_environment_has_it_and_no_other_opens_it(url: str, tmp_path: Path) -> None:
     opened(url, TEST, tmp_path).close()

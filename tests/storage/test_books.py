@@ -98,6 +98,7 @@ def test_balances_postings_and_domain_agree(database: Database, history: list[tu
     "Order",
     "two different events tell of one payment",
     "It counts once, whichever comes first.",
+    figure="2 events, 1 posting, on SQLite and PostgreSQL",
 )
 def test_one_payment_told_by_two_events_counts_once(database: Database) -> None:
     (user,) = add_people(database, person())
@@ -129,6 +130,7 @@ def at_once(count: int, act: Callable[[int], bool]) -> list[bool]:
     "Order",
     "two workers post one payment at the same moment",
     "It is posted once, on SQLite and PostgreSQL.",
+    figure="2 times 2 at once, 1 posting, on SQLite and PostgreSQL",
 )
 def test_two_threads_with_one_payment_post_it_once(database: Database) -> None:
     (user,) = add_people(database, person())
@@ -150,6 +152,7 @@ def test_two_threads_with_one_payment_post_it_once(database: Database) -> None:
     "Order",
     "many threads charge one customer at once",
     "No charge is lost, and the kept balance is the sum of the postings.",
+    figure="8 threads, 40 charges, 0 micros off, on SQLite and PostgreSQL",
 )
 def test_many_threads_on_one_user_lose_no_charge(database: Database) -> None:
     """Credit that two charges both saw as free would show as a micro lost or a broken rule."""

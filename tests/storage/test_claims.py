@@ -68,6 +68,7 @@ def test_what_was_not_tried_goes_back_as_if_nothing_had_been(database: Database)
     "PostgreSQL",
     "several processes send from one outbox at the same time",
     "Each message is sent by one of them.",
+    figure="6 processes, 200 messages, 0 handed out twice",
 )
 def test_many_at_once_share_the_messages(database: Database) -> None:
     usage(database, *(f"run-{number}" for number in range(200)))
@@ -143,7 +144,7 @@ def test_what_may_be_at_stripe_is_not_closed(database: Database) -> None:
     "Clock",
     "a message is claimed, or put off, by a clock that is a day ahead, and then the clock is set right",
     "It is free at once: a time further ahead than anything is ever put off for holds nothing up.",
-    figure="on SQLite and PostgreSQL",
+    figure="2 messages, a clock 24 hours ahead, on SQLite and PostgreSQL",
 )
 def test_what_a_wrong_clock_wrote_down_holds_nothing_up(database: Database) -> None:
     usage(database, "claimed", "put off")

@@ -128,6 +128,7 @@ def test_a_file_that_was_cut_off(sqlite_database: Database, folder: Path, kept: 
     "Database",
     "the file to import is damaged deep inside",
     "The import is refused, and nothing of it is brought in.",
+    figure="1 page of 4 KiB among 2,000 runs, 0 rows brought in",
 )
 def test_a_damaged_page_deep_inside(sqlite_database: Database, folder: Path) -> None:
     content = sample_content()

@@ -125,6 +125,7 @@ def test_a_copy_can_be_restored_and_upgraded_again(tmp_path: Path) -> None:
     "Crash",
     "an upgrade that fails half-way",
     "Nothing is changed, and the copy made before it is kept.",
+    figure="1 failure after every step, 0 changes",
 )
 def test_an_upgrade_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = old_ledger(tmp_path / "bioql.db")
@@ -172,6 +173,7 @@ Database(sqlite_url(path), lambda: 1).open(path.parent / "backups")
     "Crash",
     "kill -9 in the middle of an upgrade",
     "The ledger is as it was before, and the next start upgrades it.",
+    figure="2 kills, of a new and of an old ledger",
 )
 @pytest.mark.parametrize("new", [False, True])
 def test_kill_9_during_an_upgrade_leaves_nothing_half(tmp_path: Path, new: bool) -> None:
@@ -195,6 +197,7 @@ def test_kill_9_during_an_upgrade_leaves_nothing_half(tmp_path: Path, new: bool)
     "PostgreSQL",
     "several consoles start at once on an empty database",
     "One schema is made, and all of them work with it.",
+    figure="3 at once, 1 schema",
 )
 def test_several_that_start_at_once_make_one_schema(url: str, tmp_path: Path) -> None:
     gate = threading.Barrier(3)

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.postgresql
     "Backup",
     "A ledger is moved from a file into a team's PostgreSQL",
     "Every row of every table is the same in both, new rows get new ids, and the old file takes no more writes.",
+    figure="21 users, every table compared by rows and checksum",
 )
 def test_everything_comes_along(
     sqlite_database: Database, postgresql_url: str, data_dir: Path, capsys: pytest.CaptureFixture[str]
@@ -101,6 +102,7 @@ def test_a_ledger_moves_back(sqlite_database: Database, postgresql_url: str, dat
     "Backup",
     "A ledger is moved while a console has it open, or into a database that is used or not empty",
     "It is refused in a sentence before anything is changed.",
+    figure="7 reasons, 0 rows moved",
 )
 def test_what_cannot_be_moved_is_refused(sqlite_database: Database, postgresql_url: str, data_dir: Path) -> None:
     filled(sqlite_database, 3)

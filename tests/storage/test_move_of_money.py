@@ -25,6 +25,7 @@ LOST = 2
     "A ledger moves while usage and credits wait for Stripe, answers are lost, events wait to be applied and a link is "
     "open",
     "All of it goes on from the new database, each thing once; books and Stripe say the same.",
+    figure="4 customers, 3 payments and 1 link under way, 0 cents off",
 )
 def test_nothing_is_done_twice_after_a_move(tmp_path: Path, postgresql_url: str) -> None:
     old = World(tmp_path, "moved", tmp_path)

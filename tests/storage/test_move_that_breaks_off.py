@@ -28,6 +28,7 @@ pytestmark = pytest.mark.postgresql
     "Backup",
     "A row of the file can't be held by PostgreSQL, or the books in it don't balance",
     "The move is refused, the row or the difference is named, and the new database stays empty.",
+    figure="3 kinds of row, 0 moved",
 )
 @pytest.mark.parametrize(
     ("damage", "code", "words"),
@@ -94,6 +95,7 @@ def killed(source: Database, target: str, data_dir: Path, moment: str) -> None:
     "Backup",
     "kill -9 in the middle of a move",
     "The new database is empty and the old one goes on; killed after the last step, the same command finishes it.",
+    figure="2 kills, the ledger written in one place only",
 )
 def test_kill_9_leaves_nothing_there_and_everything_here(
     sqlite_database: Database, postgresql_url: str, data_dir: Path
@@ -132,6 +134,7 @@ def interrupted(*_: object) -> None:
     "Backup",
     "The team's database is lost right after a move",
     "The old file, backed up and restored, takes writes again; what happened since is fetched from Stripe.",
+    figure="1 move there and back",
 )
 def test_the_old_file_is_the_way_back(
     sqlite_database: Database, postgresql_url: str, data_dir: Path, tmp_path: Path
@@ -152,6 +155,7 @@ def test_the_old_file_is_the_way_back(
     "Backup",
     "The new database's server ends the connection in the middle of a move",
     "It is said in a sentence, the new database is empty, and the old one goes on.",
+    figure="cut at 2 moments, 0 rows moved",
 )
 def test_a_server_that_goes_away_undoes_the_move(
     sqlite_database: Database, postgresql_url: str, data_dir: Path, monkeypatch: pytest.MonkeyPatch
@@ -173,6 +177,7 @@ def test_a_server_that_goes_away_undoes_the_move(
     "Backup",
     "The old ledger's disk fills up before it can be marked as moved",
     "The move counts and says that the mark is missing; with room, the same command sets it.",
+    figure="0 bytes free, 3 customers moved once, marked by the second run",
 )
 @pytest.mark.skipif(disk_missing() is not None, reason=str(disk_missing()))
 def test_a_full_disk_delays_the_mark_only(

@@ -68,6 +68,7 @@ def test_a_new_database_is_whole_and_opens_again(tmp_path: Path) -> None:
     "Database",
     "a ledger that a newer console wrote",
     "It is refused, naming both versions, and not a byte of it is changed.",
+    figure="0 bytes changed",
 )
 @pytest.mark.parametrize("reading", [False, True])
 def test_a_newer_database_is_refused_untouched(tmp_path: Path, reading: bool) -> None:
@@ -85,6 +86,7 @@ def test_a_newer_database_is_refused_untouched(tmp_path: Path, reading: bool) ->
     "Database",
     "a database of another program",
     "It is refused, and not a byte of it is changed.",
+    figure="0 bytes changed",
 )
 @pytest.mark.parametrize("reading", [False, True])
 def test_a_foreign_database_is_refused_untouched(tmp_path: Path, reading: bool) -> None:
@@ -101,6 +103,7 @@ def test_a_foreign_database_is_refused_untouched(tmp_path: Path, reading: bool) 
     "Database",
     "a file of zero bytes, or one that is no database",
     "It is refused with the way back to a copy, and never written over.",
+    figure="3 files, 0 bytes changed",
 )
 @pytest.mark.parametrize("reading", [False, True])
 @pytest.mark.parametrize(
@@ -120,6 +123,7 @@ def test_what_is_no_database_is_refused_and_kept(
     "Database",
     "a file that was cut off, by one byte or by most of it",
     "It is refused with the way back to a copy, and left as it is.",
+    figure="10 lengths, 0 bytes changed",
 )
 @pytest.mark.parametrize("reading", [False, True])
 @pytest.mark.parametrize("kept", [1, 99, 100, 4_095, 4_096, 8_192, 20_000, -4_096, -50, -1])
@@ -154,6 +158,7 @@ def test_a_file_whose_last_pages_wait_in_the_log_is_not_cut_off(tmp_path: Path) 
     "Database",
     "`verify` or `doctor` where there is no ledger",
     "They say so, and make none.",
+    figure="0 files made",
 )
 def test_an_absent_database_is_not_made_by_a_reader(tmp_path: Path) -> None:
     assert refusal(tmp_path / "bioql.db", reading=True).code == "db.absent"
@@ -164,6 +169,7 @@ def test_an_absent_database_is_not_made_by_a_reader(tmp_path: Path) -> None:
     "Database",
     "the folder of the ledger can't be made",
     "The start is refused with a sentence and the next step.",
+    figure="1 start refused",
 )
 def test_a_folder_that_cannot_be_says_so(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file, no folder")
@@ -214,6 +220,7 @@ def test_what_the_world_does_is_said_in_words(told: str, code: str) -> None:
     "PostgreSQL",
     "no server answers at the address",
     "The start is refused with a sentence and the next step, and the password is in no text.",
+    figure="1 start refused, 0 texts with the password",
 )
 def test_a_server_that_is_not_there_says_so(tmp_path: Path) -> None:
     database = Database(f"postgresql+psycopg://nobody:hunter2@/none?host={tmp_path}", lambda: NOW)

@@ -37,6 +37,7 @@ def cut_all_connections(database: Database) -> None:
     "PostgreSQL",
     "the server cuts the connection in the middle of a transaction",
     "All of it is undone, a sentence says so, and trying again does it once.",
+    figure="every connection cut, 0 rows of the transaction left",
 )
 def test_a_connection_cut_in_the_middle_loses_the_whole_transaction_and_says_so(server: Database) -> None:
     (user,) = add_people(server, person())
@@ -64,6 +65,7 @@ def test_a_connection_cut_in_the_middle_loses_the_whole_transaction_and_says_so(
     "PostgreSQL",
     "the server closes connections that lie idle",
     "They are replaced, and nobody notices.",
+    figure="every idle connection cut, 0 failures",
 )
 def test_connections_closed_while_idle_are_replaced_unnoticed(server: Database) -> None:
     (user,) = add_people(server, person())

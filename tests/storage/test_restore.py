@@ -64,6 +64,7 @@ def paid(database: Database) -> int:
     "A ledger is restored from a backup",
     "It is verified and upgraded before it takes the place, what was there is backed up first, the trail names it, and "
     "what was on its way to Stripe is asked about before it is sent again.",
+    figure="1 backup, there and back, on SQLite and PostgreSQL",
 )
 def test_a_backup_takes_the_ledgers_place(database: Database, data_dir: Path, tmp_path: Path) -> None:
     file = backed_up(database, tmp_path / "copies")
@@ -110,6 +111,7 @@ def refused(options: RestoreOptions) -> str:
     "Backup",
     "A restore over a ledger that is not empty, in use, of another account or another environment",
     "It is refused in a sentence before anything is touched.",
+    figure="5 reasons, 0 bytes changed, on SQLite and PostgreSQL",
 )
 def test_what_does_not_belong_here_is_refused(database: Database, data_dir: Path, tmp_path: Path) -> None:
     file = backed_up(database, tmp_path / "copies")
@@ -135,6 +137,7 @@ def test_what_does_not_belong_here_is_refused(database: Database, data_dir: Path
     "Backup",
     "A backup that is cut off, changed, of a newer version, or none at all",
     "It is refused before anything is touched.",
+    figure="4 files on SQLite, 3 on PostgreSQL, 0 rows changed",
 )
 def test_a_file_that_cannot_be_trusted_is_refused(database: Database, data_dir: Path, tmp_path: Path) -> None:
     file = backed_up(database, tmp_path / "copies", users=100)
@@ -171,6 +174,7 @@ restoring.run_restore(restoring.RestoreOptions(Path(file), True, Path(folder), u
     "Backup",
     "kill -9 in the middle of a restore",
     "The old ledger is in its place, whole; the same restore then works.",
+    figure="1 kill each on SQLite and PostgreSQL, 0 rows changed",
 )
 def test_kill_9_leaves_the_old_ledger(database: Database, data_dir: Path, tmp_path: Path) -> None:
     file = backed_up(database, tmp_path / "copies")
@@ -211,6 +215,7 @@ restoring.run_restore(restoring.RestoreOptions(Path(file), True, Path(folder), u
     "Backup",
     "kill -9 at the very swap of a restore",
     "The ledger is the old one or the restored one, whole, never none; the next start removes what was left beside.",
+    figure="2 kills, right before and right after",
 )
 @pytest.mark.parametrize(("moment", "payments"), [("before", 1), ("after", 0)])
 def test_kill_9_at_the_swap(
@@ -235,6 +240,7 @@ def test_kill_9_at_the_swap(
     "Backup",
     "The ledger's disk is full while a backup is restored",
     "The restore is refused in a sentence, the ledger stays as it was, and with room the same restore works.",
+    figure="0 bytes free, then 128 KiB: refused twice, 0 left behind",
 )
 @pytest.mark.skipif(disk_missing() is not None, reason=str(disk_missing()))
 def test_a_full_disk_keeps_the_old_ledger(data_dir: Path, tmp_path: Path) -> None:
@@ -261,6 +267,7 @@ def test_a_full_disk_keeps_the_old_ledger(data_dir: Path, tmp_path: Path) -> Non
     "Backup",
     "The ledger's file is destroyed",
     "A restore puts the newest backup in its place and keeps the damaged file, with its log, in the backups folder.",
+    figure="20,000 damaged bytes, all of them kept",
 )
 def test_a_damaged_ledger_is_replaced_and_kept(sqlite_database: Database, data_dir: Path, tmp_path: Path) -> None:
     file = backed_up(sqlite_database, tmp_path / "copies")

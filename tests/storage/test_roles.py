@@ -126,6 +126,7 @@ def test_what_is_written_stays_written_for_everybody(ledger: Database, people: d
     "PostgreSQL",
     "a viewer tries to change something",
     "It is refused before anything is done, at Stripe or in the books, and the missing role is named.",
+    figure="0 transactions begun",
 )
 def test_a_viewer_reads_everything_and_is_told_what_writing_takes(people: dict[Role, Database]) -> None:
     viewer = people[Role.VIEWER]
@@ -160,6 +161,7 @@ def test_an_operator_works_and_leaves_prices_to_the_admin(people: dict[Role, Dat
     "PostgreSQL",
     "a role is taken away while its owner works",
     "The next change is refused by the database and undone, with the missing role; granted again, it goes on at once.",
+    figure="2 changes refused, the next one made",
 )
 def test_a_role_that_is_taken_away_or_granted_counts_at_once(ledger: Database, people: dict[Role, Database]) -> None:
     working = people[Role.OPERATOR]
@@ -241,6 +243,7 @@ def test_any_admin_upgrades_what_another_made_and_nobody_else(postgresql_cluster
     "PostgreSQL",
     "the server has no BioQL roles, and who starts may not make them",
     "The start is refused with the SQL for whoever runs the server; after it, the same start succeeds.",
+    figure="0 tables made before, 3 roles after",
 )
 def test_who_may_not_make_roles_is_given_the_sql_for_who_may(tmp_path: Path) -> None:
     with private_cluster() as cluster:

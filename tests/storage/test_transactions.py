@@ -45,6 +45,7 @@ def test_leaving_without_commit_undoes_everything(database: Database, user: int)
     "Database",
     "a failure in the middle of a transaction",
     "Nothing of it is kept, and trying again does all of it.",
+    figure="1 failure, 0 rows left, on SQLite and PostgreSQL",
 )
 def test_a_failure_in_the_middle_undoes_everything(database: Database, user: int) -> None:
     def fail() -> None:
@@ -136,6 +137,7 @@ def test_what_is_committed_is_on_the_disk(sqlite_database: Database) -> None:
     "Database",
     "another program holds the write lock for too long",
     "The write is refused with a sentence and the next step, nothing is half done, and reading goes on.",
+    figure="1 write refused, 0 readers kept waiting",
 )
 def test_a_locked_database_says_so(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite_engine, "BUSY_TIMEOUT_MS", 50)
@@ -156,6 +158,7 @@ def test_a_locked_database_says_so(sqlite_database: Database, monkeypatch: pytes
     "Database",
     "many threads of the console write at the same time",
     "They write one after another; none is refused, and none is told of another program that holds the database.",
+    figure="8 threads, 120 writes, 0 refused",
 )
 def test_our_own_threads_write_in_turn(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite_engine, "BUSY_TIMEOUT_MS", 0)  # who finds the file locked is refused at once
@@ -207,6 +210,7 @@ def test_who_waits_too_long_for_our_own_writes_is_told_so(
     "Database",
     "the database may not grow any more",
     "The write is refused as a full disk; everything committed before is there, and the books balance.",
+    figure="2 more pages, then refused; 0 charges lost",
 )
 def test_a_full_disk_says_so_and_keeps_what_was_there(sqlite_database: Database) -> None:
     (user,) = add_people(sqlite_database, person())

@@ -74,6 +74,7 @@ def band_of(desk: Desk) -> Any:
     "A balance is changed by hand while window and server run",
     "The next posting for that user is refused, the window says across every page what is broken and since when, "
     "events go on being acknowledged, and “Mend…” adds the balance up again.",
+    figure="0 posted while it is broken, 1 event stored meanwhile",
 )
 @pytest.mark.deadline(60)
 async def test_changed_balance_stops_posting_until_it_is_mended(data_dir: Path) -> None:

@@ -49,6 +49,7 @@ async def deliver(desk: Desk, number: int) -> int:
     "the disk fills up under the open window",
     "Webhooks are answered with 503 and nothing is acknowledged; every page says since when nothing can be recorded "
     "and goes on showing the ledger; with room again all of it works, without a restart.",
+    figure="0 bytes free, 0 acknowledged ones lost",
 )
 @pytest.mark.expected_logs("Nothing can be written to the database", "sandbox")
 @pytest.mark.deadline(50)

@@ -20,7 +20,7 @@ KEY = "rk_test_obviouslyfakekeyofthetests"
     "the keychain's daemon is frozen while the window is open, then the session bus is killed",
     "The window keeps living; the status bar names the trouble and its cure, and a key that is entered now is kept for "
     "this run only, and said to be.",
-    figure="SIGSTOP of the daemon, SIGKILL of the bus",
+    figure="1 SIGSTOP of the daemon, 1 SIGKILL of the bus",
 )
 async def test_frozen_then_gone_and_the_window_lives(data_dir: Path, keyring_session: KeychainSession) -> None:
     async with open_window(data_dir, users=0, environment="test") as desk:

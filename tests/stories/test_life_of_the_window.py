@@ -124,6 +124,7 @@ async def test_a_bug_is_shown_with_a_report_and_the_window_goes_on(
     "Processes",
     "the server beside the window ends",
     "The status bar says so with the next step.",
+    figure="1 server ended, seen at the next look, every 5 s",
 )
 async def test_server_that_dies_is_seen_and_said(data_dir: Path) -> None:
     async with open_window(data_dir, users=2) as desk:

@@ -68,6 +68,7 @@ async def test_a_payment_is_heard_by_it_alone(data_dir: Path) -> None:
     "Processes",
     "Stripe's command line is killed",
     "It is started again, and its row says so meanwhile.",
+    figure="1 kill, 1 start by itself",
 )
 async def test_killed_it_comes_back_and_follows_the_listener(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervision, "FIRST_PAUSE_S", 2.5)  # time for a busy machine to show it

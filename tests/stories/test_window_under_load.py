@@ -16,6 +16,7 @@ from tests.soak.window import soak
     "calls with 429, 500 or not at all",
     "The window goes on; every event is stored once and every cent is where it belongs; files, threads and widgets "
     "do not grow.",
+    figure="20 s in each run; an hour is `scripts/soak window`",
 )
 def test_the_window_under_load_for_a_moment(tmp_path: Path) -> None:
     record = asyncio.run(soak(tmp_path, 20 / 60, 30.0, customers=20))

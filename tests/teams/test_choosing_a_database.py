@@ -98,6 +98,7 @@ async def test_a_database_is_proven_before_it_is_stored_and_its_password_asked_o
     "PostgreSQL",
     "the window starts and the database's password is not there, or not right any more",
     "The window says so and asks for it; nothing else is asked again, and the ledger opens.",
+    figure="asked once, 0 files with the password",
 )
 async def test_a_window_that_is_not_let_in_asks_for_the_password(data_dir: Path, server: Network) -> None:
     save(replace(Settings(), port=0, test_database_url=server.address("books", "ada").url()), data_dir)

@@ -56,6 +56,7 @@ def test_verify_full_wants_the_authority_and_the_name(server: Network) -> None:
     "PostgreSQL",
     "a certificate that nobody here trusts, is for another name, or can't be checked; a server without TLS",
     "The connection is refused before the password is sent, with a sentence for each and its next step.",
+    figure="4 reasons, each with its own sentence",
 )
 def test_what_is_wrong_with_the_encryption_is_said(server: Network) -> None:
     checked = server.address("books", "ada", tls="verify-full")
@@ -86,6 +87,7 @@ def encrypts(address: DatabaseAddress) -> bool:
     "PostgreSQL",
     "wrong password, no password, unknown user or database, a user who is kept out",
     "Each has its sentence with the one next step; no password is in any text.",
+    figure="5 reasons, each with its own sentence",
 )
 def test_who_is_not_let_in_is_told_why(server: Network) -> None:
     ada = server.address("books", "ada")
@@ -122,6 +124,7 @@ def test_nothing_at_the_address_and_nobody_who_answers(server: Network) -> None:
     "PostgreSQL",
     "the server takes no more connections",
     "A sentence says so; once others leave, the same console goes on.",
+    figure="24 connections, all taken",
 )
 def test_a_crowded_server_is_told_from_a_dead_one(server: Network) -> None:
     address = server.address("books", "ada")
@@ -161,6 +164,7 @@ def two(server: Network) -> Iterator[Callable[[], Database]]:
     "PostgreSQL",
     "a console is put to sleep in the middle of a change, or holds a row for too long",
     "Others are told within ten seconds; the sleeper's change is undone within a minute, and everybody goes on.",
+    figure="10 s and 60 s as they are used, 0.1 s and 1.5 s here",
 )
 def test_a_console_that_sleeps_in_the_middle_holds_nobody_up(
     two: Callable[[], Database], monkeypatch: pytest.MonkeyPatch

@@ -67,6 +67,7 @@ def version(database: Database) -> int:
     "several operators edit the same customer at the same moment",
     "One of those who saw the same is let through; the others are told by whom and when it was changed, see both "
     "values and choose. Nothing is written over unseen.",
+    figure="4 operators, 32 edits at once, 0 written over",
 )
 def test_no_edit_is_written_over_unseen(join_either: Callable[[], Database]) -> None:
     gate = threading.Barrier(OPERATORS)

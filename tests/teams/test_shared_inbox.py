@@ -41,6 +41,7 @@ def work_together(join: Join) -> list[int]:
     "PostgreSQL",
     "several processes apply one inbox at the same time",
     "Each event is applied by one of them, a customer's events in their order, and every payment counts once.",
+    figure="4 workers, 96 payments of 8 customers, 0 twice",
 )
 def test_several_workers_apply_each_event_once_and_a_customers_in_order(join: Join) -> None:
     database = join()
@@ -85,6 +86,7 @@ def test_a_refund_waits_for_its_payment_that_is_being_applied(join: Join) -> Non
     "a worker freezes, then dies, while it applies an event",
     "The others go on with other customers at once, leave that customer's later events for later, and take them over "
     "in their order as soon as the worker's connection is gone.",
+    figure="9 payments: 6 at once, 3 as soon as it is dead",
 )
 def test_what_a_frozen_worker_has_keeps_nobody_and_is_taken_over_when_it_dies(join: Join) -> None:
     database = join()
@@ -114,6 +116,7 @@ def test_what_a_frozen_worker_has_keeps_nobody_and_is_taken_over_when_it_dies(jo
     "PostgreSQL",
     "an operator changes a customer's money while an event about it waits",
     "The event is applied after the operator's change, by what is owed then.",
+    figure="2 payments, 1 waits",
 )
 def test_an_operators_transaction_on_a_customer_goes_first(join: Join) -> None:
     database = join()
@@ -132,6 +135,7 @@ def test_an_operators_transaction_on_a_customer_goes_first(join: Join) -> None:
     "PostgreSQL",
     "two servers are sent the same events in opposite order",
     "Both answer for every one of them, and each is stored once.",
+    figure="2 servers, 1,800 deliveries of 300 events, 0 refused",
 )
 def test_two_servers_that_store_the_same_events_crosswise_both_succeed(join: Join) -> None:
     database = join()

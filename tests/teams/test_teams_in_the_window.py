@@ -58,6 +58,7 @@ def counts(url: str) -> dict[str, int]:
     "PostgreSQL",
     "a window whose user may only read",
     "Every page is shown, nothing is written, also not in the background, and each button that would names the role.",
+    figure="8 pages, 0 rows changed",
 )
 async def test_a_viewers_window_shows_everything_and_writes_nothing(data_dir: Path, url: str) -> None:
     async with open_window(data_dir, database=url):

@@ -18,6 +18,7 @@ from tests.teams.feeds import listening
     "PostgreSQL",
     "another process changes what a window shows",
     "The window reads it again within a second, by itself.",
+    figure="2 consoles, 1 change, shown by itself",
 )
 async def test_a_window_follows_the_team_and_is_seen_by_it(data_dir: Path, cluster: str) -> None:
     url = fresh_database(cluster)

@@ -55,6 +55,7 @@ def test_tool_tips_and_titles_say_exactly_this(qtbot: Any, text: str) -> None:
     "Text",
     "A name of a megabyte",
     "Labels, cells and tips show its beginning; none asks for more room than a screen has.",
+    figure="1,000,000 letters; fewer than 1,000 in a cell",
 )
 def test_megabyte_takes_no_room(qtbot: Any) -> None:
     elided, wrapped, notice = ElidedLabel(ENDLESS), PlainLabel(ENDLESS).wrapped(), NoticeBar()
@@ -80,6 +81,7 @@ async def register(desk: Desk, name: str, email: str) -> int:
     "Text",
     "A customer whose name, ticket and reason are markup, formulae, escapes and reordering marks",
     "Every page, panel, dialog, tip, title and toast shows them as text; nothing is loaded, run or reordered.",
+    figure="10 pages, 0 labels that read markup",
 )
 @pytest.mark.deadline(60)
 async def test_a_hostile_customer_is_only_a_name_on_every_page(data_dir: Path) -> None:
