@@ -29,6 +29,8 @@ AT_ONCE = 20
 # Our time of acceptance and Stripe's window are two clocks.
 SLACK_MS = 10 * MINUTE_MS
 MOST_MINUTES = 200
+# How often, and how long, the totals are looked at again while they don't tell.
+LATER_MS, PATIENCE_MS = 10 * MINUTE_MS, 120 * MINUTE_MS
 # Of so many runs in one minute all sums are tried out.
 MOST_COMBINED = 12
 # The number of the try, which our idempotency keys end with.
@@ -124,6 +126,13 @@ class ErrorReports:
                 found += missing
         except OperatorError:
             return  # it stays due
+        now_ms = self._now_ms()
+        if len(found) != open_count and now_ms < report.end_ms + PATIENCE_MS:
+            # What was sent again is lacking too until it is counted, or named by another report.
+            with self._store.write() as work:
+                work.error_reports.narrow_later(report.event_id, now_ms + max(self._meter_lag_ms, LATER_MS))
+                work.commit()
+            return
         if len(found) > open_count:
             found = []  # the meter lacks more than this report says: that is not its doing alone
         with self._store.write() as work:

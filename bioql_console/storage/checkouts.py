@@ -1,5 +1,6 @@
 """Checkout links."""
 
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, update
@@ -144,6 +145,7 @@ class Checkouts:
         return None if row is None else _link(row)
 
 
+@cache
 def _select() -> Any:
     """Links with their users' names and what is owed right now."""
     other = checkouts.alias("other")

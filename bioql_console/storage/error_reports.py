@@ -70,6 +70,10 @@ class ErrorReports:
         found = select(reports).where(reports.c.narrow_ms <= at_ms).order_by(reports.c.id).limit(limit)
         return [_report(row) for row in self._connection.execute(found)]
 
+    def narrow_later(self, event_id: str, at_ms: int) -> None:
+        """The meter's totals don't tell yet."""
+        self._connection.execute(update(reports).where(reports.c.event_id == event_id).values(narrow_ms=at_ms))
+
     def narrowed(self, event_id: str, found: int) -> None:
         """Nothing more can be found out about it; so many messages were found by the totals."""
         self._connection.execute(

@@ -11,6 +11,8 @@ from bioql_console.storage.book_checks import entries_as_posted, users_as_posted
 from bioql_console.storage.safety_tables import ledger_breaches
 
 SHOWN = 50
+# Made once: each transaction that writes asks it.
+FOUND = select(ledger_breaches).where(ledger_breaches.c.lifted_ms.is_(None)).order_by(ledger_breaches.c.id)
 # A user's whole history is added up with each posting until it is so long; then with every second one, every third …,
 # so that a posting costs the same whoever it is for. The sweep looks at everybody.
 LOOKED_AT_EACH_TIME = 1_000
@@ -25,12 +27,7 @@ class Safety:
 
     def breaches(self, limit: int = SHOWN) -> list[Breach]:
         """What was found and not lifted, the first one first."""
-        rows = self._connection.execute(
-            select(ledger_breaches)
-            .where(ledger_breaches.c.lifted_ms.is_(None))
-            .order_by(ledger_breaches.c.id)
-            .limit(limit)
-        )
+        rows = self._connection.execute(FOUND.limit(limit))
         return [
             Breach(row.found_ms, Difference(row.what, row.cure, row.user_id, Mend(row.mend), row.entry_id))
             for row in rows

@@ -1,5 +1,7 @@
 """Users: look-ups, the keyset-paged list, and edits."""
 
+from functools import cache
+
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -184,6 +186,7 @@ def _sort_columns(sort: str) -> tuple[ColumnElement[str] | ColumnElement[int], C
     return SORT_KEYS[sort], balances.c.user_id if sort == "owed" else users.c.id
 
 
+@cache
 def _select() -> Select[tuple[object, ...]]:
     return select(
         users, balances.c.receivable_micros, balances.c.credit_micros, balances.c.version.label("balance_version")

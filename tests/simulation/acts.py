@@ -16,6 +16,8 @@ from tests.simulation.people import Person, Wish
 from tests.simulation.process import Process
 from tests.simulation.universe import Universe
 
+# What a page answers once it is paid.
+SEE_OTHER = 303
 NAMES = ("ada", "bo", "cy")
 # Who meets one of these is told what to do, and asks again or lets it be.
 KNOWN = frozenset(
@@ -53,8 +55,12 @@ class Acts(MoneyGoesBack):
             more = ("stripe.refused",) if wish.refusable else ()
             with self.known_failures(wish.words, *more) as failures:
                 answered.append(wish.ask(process))
+                if not self.universe.answers():
+                    answered.clear()
         finally:
             process.busy.discard(wish.thread)
+        if wish not in self.wishes:
+            return  # it was asked for elsewhere meanwhile, and answered there
         if answered or any(error.code in (*FOR_GOOD, *more) for error in failures):
             self.wishes.remove(wish)
         for answer in answered:
@@ -133,10 +139,16 @@ class Acts(MoneyGoesBack):
     def pays_a_page(self, who: int, **how: str) -> None:
         """Any page that was ever opened may still be open somewhere; mostly it is the last one."""
         person = self.person(who // 3)
-        if person and person.addresses:
-            pages = person.addresses
+        if person is None:
+            return
+        pages, paid = person.addresses, person.paid
+        if not pages or pages[-1] in paid:
+            self.asks_for_a_link(who)
+        if pages:
             page = pages[-1] if who % 4 else pages[who // 5 % len(pages)]
-            self.universe.tell(f"      paid, status {self.universe.pay(page, **how)}")
+            status = self.universe.pay(page, **how)
+            self.universe.tell(f"      paid, status {status}")
+            paid.update([page] if status == SEE_OTHER else [])
 
     def pays_by_bank(self, who: int) -> None:
         self.pays_a_page(who, bank_debit="succeeds")
@@ -224,6 +236,9 @@ class Acts(MoneyGoesBack):
     # --- banks, and Stripe itself ---
 
     def refund_fails(self, who: int) -> None:
+        """One that was made; where there is none, it is made first."""
+        if all(each["status"] == "failed" for each in self.universe.objects("refund")):
+            self._refunded(who)
         self._refund_fails(who)
 
     def bank_disputes(self, who: int) -> None:

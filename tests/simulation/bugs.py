@@ -1,28 +1,14 @@
-"""Mistakes to plant in the product, one for each guard that keeps money right. The simulation has to find each of them.
+"""Which promise each planted mistake breaks. The simulation has to find each of them."""
 
-Each is made as somebody would make it: a guard left out, two things done in the wrong order, a key made anew.
-"""
-
-import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import pytest
 
-from bioql_console.domain.checkout import CheckoutState
-from bioql_console.domain.errors import OperatorError
-from bioql_console.domain.ledger import Posting
-from bioql_console.domain.refunds import MoneyBack
-from bioql_console.services import event_decisions, event_intake, stripe_customers, usage_recording
-from bioql_console.services.checkout_links import CheckoutLinks
-from bioql_console.services.money_messages import MoneyMessages
-from bioql_console.services.outbox_sender import OutboxSender
-from bioql_console.services.usage_meter import StripeUsageMeter
-from bioql_console.storage import invoices
-from bioql_console.storage.ledger import Ledger
+from tests.simulation import mistakes
+from tests.simulation.plan import Plan, Step
 
-Patch = pytest.MonkeyPatch
+NOTHING_OWED = "nothing owed, nothing collected"
 
 
 @dataclass(frozen=True)
@@ -30,182 +16,60 @@ class Bug:
     """A planted mistake.
 
     Args:
-        seed: Of 60 events, found by a search; it shows the mistake.
-        breaks: The promises of which one is the first to be seen broken.
+        shown_by: A seed, of 60 events, found by a search; or a plan, where no seed of thousands has such steps.
+        breaks: The promises of which one is the first to be seen broken; of all of them mostly the first is.
     """
 
     name: str
-    plant: Callable[[Patch], None]
-    seed: int
+    plant: Callable[[pytest.MonkeyPatch], None]
+    shown_by: int | Plan
     breaks: tuple[str, ...]
 
 
-def _one_sided(patch: Patch) -> None:
-    """An entry whose second posting is rounded down."""
-    post = Ledger.post_entry
-
-    def post_entry(self: Ledger, entry: Any) -> int | None:
-        first, *others = entry.postings
-        rounded = Posting(first.account, first.micros // 10_001 * 10_001, first.user_id)
-        object.__setattr__(entry, "postings", (rounded, *others))
-        return post(self, entry)
-
-    patch.setattr(Ledger, "post_entry", post_entry)
-
-
-def _balance_apart(patch: Patch) -> None:
-    """The kept balance follows in the next transaction."""
-    late: list[tuple[Any, ...]] = []
-    move = Ledger._move_balance
-
-    def move_later(self: Ledger, *moved: Any) -> None:
-        late.append(moved)
-        if len(late) > 1:
-            move(self, *late.pop(0))
-
-    patch.setattr(Ledger, "_move_balance", move_later)
-
-
-def _no_unique_guard(patch: Patch) -> None:
-    """What was posted before is posted once more."""
-    post = Ledger.post_entry
-
-    def post_entry(self: Ledger, entry: Any) -> int | None:
-        made = post(self, entry)
-        return post(self, replace(entry, source_id=f"{entry.source_id} ")) if made is None else made
-
-    patch.setattr(Ledger, "post_entry", post_entry)
-
-
-def _answered_first(patch: Patch) -> None:
-    """Who delivers is answered while the commit is still to come."""
-
-    def store_batch(self: Any, batch: list[Any]) -> None:
-        for _, future in batch:
-            future.set_result(None)
-        try:
-            self._commit([event for event, _ in batch])
-        except OperatorError:
-            return
-        self._on_commit()
-
-    patch.setattr(event_intake.InboxWriter, "_store_batch", store_batch)
-
-
-def _note_not_sent(patch: Patch) -> None:
-    patch.setattr(MoneyMessages, "_send_credit_note", lambda self, message: True)
-
-
-def _key_made_anew(patch: Patch) -> None:
-    """Each try to credit a customer has a key of its own, and nobody looks first."""
-
-    def credit_balance(self: Any, customer: str, cents: int, key: str, description: str, since_ms: int = 0) -> None:
-        params = {
-            "amount": -cents,
-            "currency": "usd",
-            "description": description,
-            "metadata": {stripe_customers.CREDIT_KEY: key},
-        }
-        create = self.v1.customers.balance_transactions.create
-        self.ask(create, customer, params, {"idempotency_key": uuid.uuid4().hex})
-
-    patch.setattr(stripe_customers.CustomerCalls, "credit_balance", credit_balance)
-
-
-def _run_named_anew(patch: Patch) -> None:
-    """A run that is reported again gets the number of the try in its identifier."""
-    report = StripeUsageMeter.report
-
-    def report_again(self: StripeUsageMeter, event: Any) -> None:
-        again = replace(event, identifier=f"{event.identifier}.{event.attempt}") if event.attempt > 1 else event
-        report(self, again)
-
-    patch.setattr(StripeUsageMeter, "report", report_again)
-
-
-def _marked_before_sent(patch: Patch) -> None:
-    """Money messages are marked as sent, then sent."""
-    send = MoneyMessages.send
-
-    def mark_then_send(self: Any, message: Any) -> bool:
-        with self._store.write() as work:
-            work.outbox.sent([message.id], self._now_ms())
-            work.commit()
-        return send(self, message)
-
-    patch.setattr(MoneyMessages, "send", mark_then_send)
-
-
-def _stale_refund(patch: Patch) -> None:
-    """Of a refund's states the one that is heard last counts."""
-    patch.setattr(MoneyBack, "after", lambda self, heard: replace(heard, user_id=self.user_id or heard.user_id))
-
-
-def _stale_invoice(patch: Patch) -> None:
-    """Of an invoice's states the one that is heard last counts."""
-    patch.setattr(invoices, "_newer", lambda heard, known: True)
-
-
-def _bounce_kept(patch: Patch) -> None:
-    """Stripe was told of a bank debit on its way, and is not told that it bounced."""
-    bounced = event_decisions.queue_balance
-
-    def queue_balance(work: Any, user: Any, key: str, *more: Any) -> None:
-        if not key.startswith("bounced-"):
-            bounced(work, user, key, *more)
-
-    patch.setattr(event_decisions, "queue_balance", queue_balance)
-
-
-def _page_closed_here_only(patch: Patch) -> None:
-    """Whoever makes a newer page only notes that the earlier one is closed."""
-
-    def close(self: Any, link: Any) -> None:
-        self._set_state(link.reference, CheckoutState.EXPIRED, link.session_id or "")
-
-    patch.setattr(CheckoutLinks, "_close", close)
-
-
-def _message_apart(patch: Patch) -> None:
-    """A run is committed, and its message to the meter in a transaction of its own."""
-    queue = usage_recording.queue_usage
-
-    def queue_apart(work: Any, *more: Any) -> None:
-        work.commit()
-        queue(work, *more)
-
-    patch.setattr(usage_recording, "queue_usage", queue_apart)
-
-
-def _given_up(patch: Patch) -> None:
-    """A money message that failed once is not sent again."""
-
-    def give_back(self: Any, message: Any, error: OperatorError) -> None:
-        with self._store.write() as work:
-            work.outbox.refused(message.id, error.what)
-            work.commit()
-
-    patch.setattr(OutboxSender, "_give_back", give_back)
-
-
-BUGS = (
-    Bug("an entry that does not balance", _one_sided, 0, ("books balance",)),
-    Bug("a balance that follows later", _balance_apart, 0, ("balances follow",)),
-    Bug("no unique guard", _no_unique_guard, 1, ("cash", "truth", "nothing owed, nothing collected")),
-    Bug("answered before stored", _answered_first, 37, ("acknowledged is stored",)),
-    Bug("credit note not sent", _note_not_sent, 0, ("sent is there",)),
-    Bug("a new idempotency key at each try", _key_made_anew, 18, ("made once",)),
-    Bug("a new name of a run at each try", _run_named_anew, 2, ("counted once", "sent is there")),
-    Bug("marked as sent before it is", _marked_before_sent, 0, ("sent is there",)),
-    Bug("a stale refund overwrites", _stale_refund, 60, ("cash", "truth", "as it stands")),
-    Bug(
-        "a stale invoice overwrites",
-        _stale_invoice,
-        10,
-        ("as it stands", "collected once", "nothing owed, nothing collected"),
+LATE_CARD = Plan(
+    seed=1,
+    cards=("pm_card_chargeCustomerFail",),
+    thresholds=False,
+    consoles=1,
+    retries=0,
+    in_order=True,
+    steps=(
+        Step(0, "uses much", 14000),
+        Step(1, "month ends", 0),
+        Step(2, "everything arrives", 0),
+        Step(3, "pays a page", 1),
+        Step(4, "gets a new card", 0),
+        Step(5, "everything arrives", 0),
+        Step(6, "days pass", 8),
     ),
-    Bug("a bounced debit is kept as credit", _bounce_kept, 28, ("collected once",)),
-    Bug("an earlier page stays open", _page_closed_here_only, 1, ("one page", "nothing owed, nothing collected")),
-    Bug("a message apart from its posting", _message_apart, 2, ("meter is usage", "collected once")),
-    Bug("given up after one failure", _given_up, 15, ("nothing waits",)),
+)
+BUGS = (
+    Bug("an entry that does not balance", mistakes.one_sided, 1, ("books balance",)),
+    Bug("a balance that follows later", mistakes.balance_apart, 0, ("balances follow",)),
+    Bug("an entry that is written over", mistakes.written_over, 0, ("append-only",)),
+    Bug("no unique guard", mistakes.no_unique_guard, 591, ("posted once", "cash", "truth")),
+    Bug("answered before stored", mistakes.answered_first, 170, ("acknowledged is stored",)),
+    Bug("credit note not sent", mistakes.note_not_sent, 846, ("sent is there",)),
+    Bug("marked as sent before it is", mistakes.marked_before_sent, 424, ("sent is there",)),
+    Bug("a new idempotency key at each try", mistakes.key_made_anew, 55, ("made once",)),
+    Bug("a new name of a run at each try", mistakes.run_named_anew, 4468, ("counted once", "sent is there")),
+    Bug("the next invoice lowered instead of the open one", mistakes.next_invoice_instead, LATE_CARD, (NOTHING_OWED,)),
+    Bug(
+        "an earlier page stays open",
+        mistakes.page_closed_here_only,
+        4,
+        ("one page", "no page asks too much", NOTHING_OWED),
+    ),
+    Bug("a page that asks for too much", mistakes.pages_left_open, 567, ("no page asks too much",)),
+    Bug("a stale invoice overwrites", mistakes.stale_invoice, 843, ("as it stands", "collected once", NOTHING_OWED)),
+    Bug("a stale refund overwrites", mistakes.stale_refund, 1954, ("cash", "truth", "as it stands")),
+    Bug("a refund that failed and counts", mistakes.failed_refund_counts, 195, ("cash",)),
+    Bug("given up after one failure", mistakes.given_up, 55, ("nothing waits",)),
+    Bug("complete before it is fetched", mistakes.complete_too_soon, 323, ("nothing waits",)),
+    Bug("pressed twice, done twice", mistakes.pressed_twice, 394, ("truth",)),
+    Bug("a bounced debit is kept as credit", mistakes.bounce_kept, 23, ("collected once",)),
+    Bug("a payment by link that Stripe is not told of", mistakes.link_not_told, 463, ("collected once",)),
+    Bug("a message apart from its posting", mistakes.message_apart, 678, ("meter is usage", "collected once")),
+    Bug("a trail without a chain", mistakes.chain_without_links, 55, ("verified",)),
+    Bug("a failure that is not told as one", mistakes.failure_not_told, 55, ("no surprise",)),
 )

@@ -50,6 +50,19 @@ class Machines(Acts):
             universe.deliver(process, [universe.chance.dice.choice(universe.delivered) for _ in range(who % 3 + 1)])
             self.console_applies(who)
 
+    def stripe_tells_twice(self, who: int) -> None:
+        """The same once more as an event of another id, which Stripe says may happen."""
+        universe = self.universe
+        process = universe.running(who)
+        told = [json.loads(body) for _, body in universe.delivered]
+        known = {event["id"] for event in told}
+        once = [each for each in told if each["object"] == "event" and f"{each['id']}2" not in known]
+        if process is not None and once:
+            again = once[who % len(once)]
+            again["id"] += "2"
+            universe.deliver(process, [(again["id"], json.dumps(again).encode())])
+            self.console_applies(who)
+
     def a_delivery_is_lost(self, who: int) -> None:
         """For good: only Stripe's list has it then, where a console looks for what matters to it."""
         self.universe.collect_mail()

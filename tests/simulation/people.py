@@ -13,6 +13,7 @@ class Person:
 
     Args:
         used_cents, adjusted_cents: What was answered to whoever asked for it.
+        addresses: Of the pages that the user knows, oldest first; `paid` has those that took a payment.
     """
 
     id: int
@@ -21,6 +22,7 @@ class Person:
     used_cents: int = 0
     adjusted_cents: int = -WELCOME_CENTS
     addresses: list[str] = field(default_factory=list)
+    paid: set[str] = field(default_factory=set)
 
 
 @dataclass

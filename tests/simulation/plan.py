@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-Place = Literal["commit", "request"]
+Place = Literal["commit", "request", "answer"]
 CARDS = ("pm_card_visa", "pm_card_visa", "pm_card_chargeCustomerFail", None)
 
 # How often each happens, beside the others.
@@ -36,6 +36,7 @@ OTHERS = {"refund fails": 1, "bank disputes": 1, "bank asks": 1, "bank goes on":
 MACHINES = {
     "Stripe delivers": 14,
     "Stripe delivers again": 2,
+    "Stripe tells twice": 1,
     "a delivery is lost": 2,
     "console sends": 12,
     "console applies": 4,
@@ -45,6 +46,12 @@ MACHINES = {
     "console starts": 4,
     "clock steps": 1,
 }
+# Only these are done by somebody who waits for an answer, and asks again when none comes.
+ASKED = ("registers", "uses", "uses much", "adjusts", "refunds", "presses again")
+# These ask Stripe nothing.
+WITHIN = frozenset(("Stripe delivers", "Stripe delivers again", "Stripe tells twice", "console applies")) | frozenset(
+    ("uses", "uses much", "adjusts")
+)
 TIME = {"minutes pass": 6, "hours pass": 3, "days pass": 1, "month ends": 1, "everything arrives": 2}
 ALWAYS = {*MACHINES, *TIME, "uses", "asks for a link", "pays a page", "presses again"}
 
@@ -62,7 +69,10 @@ MEANWHILE = (
 
 @dataclass(frozen=True)
 class Trouble:
-    """Something that goes wrong at the nth commit or request of a step, or happens beside it."""
+    """Something that goes wrong at the nth commit or request of a step, or happens beside it.
+
+    At its answer: the answer does not reach who asked, though all was done.
+    """
 
     place: Place
     nth: int
@@ -128,13 +138,16 @@ def plan(seed: int, events: int) -> Plan:
     weights = {**PEOPLE, **OPERATORS, **OTHERS, **MACHINES, **TIME}
     # Each seed leaves some things out, so that others meet more often.
     kept = {name: weight for name, weight in weights.items() if name in ALWAYS or dice.random() < 0.6}
-    at_commit = [what for what in AT_COMMIT if dice.random() < 0.5]
+    at_commit = [what for what in AT_COMMIT if dice.random() < 0.5] or [dice.choice(AT_COMMIT)]
     at_request = [what for what in AT_REQUEST if dice.random() < 0.5]
-    share = dice.choice((0.0, 0.1, 0.2, 0.4))
+    share = dice.choice((0.0, 0.1, 0.3, 0.5))
+    # And does some things often, and often the same to the same.
+    for name in dice.sample([each for each in kept if each not in TIME], 3):
+        kept[name] *= 5
     names = dice.choices(list(kept), list(kept.values()), k=events)
     steps = []
     for number, name in enumerate(names):
-        troubles = tuple(_troubles(dice, number, at_commit, at_request)) if dice.random() < share else ()
+        troubles = tuple(_troubles(dice, number, name, at_commit, at_request)) if dice.random() < share else ()
         steps.append(Step(number, name, dice.randrange(2**16), troubles))
     return Plan(
         seed,
@@ -147,13 +160,18 @@ def plan(seed: int, events: int) -> Plan:
     )
 
 
-def _troubles(dice: random.Random, number: int, at_commit: list[str], at_request: list[str]) -> Iterator[Trouble]:
+def _troubles(
+    dice: random.Random, number: int, name: str, at_commit: list[str], at_request: list[str]
+) -> Iterator[Trouble]:
+    if name in ASKED and dice.random() < 0.3:
+        yield Trouble("answer", 1, "is lost")
+        return
     for _ in range(dice.choice((1, 1, 2))):
-        place: Place = "commit" if dice.random() < 0.4 else "request"
+        place: Place = "commit" if name in WITHIN or dice.random() < 0.4 else "request"
         of_place = at_commit if place == "commit" else at_request
         if not of_place:
             continue
-        what, nth = dice.choice(of_place), min(dice.randint(1, 6), dice.randint(1, 6))
+        what, nth = dice.choice(of_place), dice.choice((1, 1, 1, 2, 2, 3, 4, 5, 6))
         beside = None
         if what.startswith("meanwhile"):
             own = tuple(_deaths(dice, at_commit))

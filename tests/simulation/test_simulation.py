@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from tests.simulation.bugs import BUGS, Bug
-from tests.simulation.plan import Plan, Step, Trouble
+from tests.simulation.invariants import INVARIANTS
+from tests.simulation.plan import Plan, Step, Trouble, plan
 from tests.simulation.shrink import shortest
 from tests.simulation.simulate import Lived, play, simulate
 from tests.sources import ROOT
@@ -26,9 +27,9 @@ MORE_SEEDS = 40
     "late, twice, in any order or never",
     "Books balance after every commit, what was acknowledged is stored, and once everything has arrived a dollar is "
     "collected once and the meter has counted what was used, to the cent.",
-    figure="9,700 events in 97 lives: two broken promises, both mended",
+    figure="10,000 events in 100 lives over 2,800 simulated days: one broken promise, mended",
 )
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(6))
 def test_every_promise_holds(seed: int) -> None:
     lived = simulate(seed, EVENTS)
     assert lived.violation is None, f"{lived.violation}\nscripts/soak simulation --seed {seed} --events {EVENTS}"
@@ -42,20 +43,23 @@ def test_a_seed_is_lived_the_same_way_in_another_process() -> None:
     assert again.stdout.splitlines()[1:-1] == told
 
 
+def test_each_promise_is_broken_by_a_planted_bug() -> None:
+    assert {bug.breaks[0] for bug in BUGS} == set(INVARIANTS)
+
+
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_every_planted_bug_is_found(bug: Bug) -> None:
     lived = first_broken(bug)
     assert lived is not None, f"{bug.name} breaks no promise that is watched"
     assert lived.violation is not None
-    # The console's own bounds may stop it before the promise is broken.
-    assert lived.violation.name in bug.breaks or "ledger.unsafe" in str(lived.violation), lived.violation
+    assert lived.violation.name in bug.breaks, lived.violation
 
 
 def first_broken(bug: Bug) -> Lived | None:
-    for seed in (bug.seed, *range(MORE_SEEDS)):
+    for shown_by in (bug.shown_by, *range(MORE_SEEDS)):
         with pytest.MonkeyPatch.context() as patch:
             bug.plant(patch)
-            lived = simulate(seed, EVENTS)
+            lived = play(shown_by if isinstance(shown_by, Plan) else plan(shown_by, EVENTS))
         if lived.violation is not None:
             return lived
     return None
@@ -63,9 +67,11 @@ def first_broken(bug: Bug) -> Lived | None:
 
 def test_a_broken_promise_becomes_a_short_story() -> None:
     bug = next(each for each in BUGS if each.name == "marked as sent before it is")
+    first = first_broken(bug)
+    assert first is not None
     with pytest.MonkeyPatch.context() as patch:
         bug.plant(patch)
-        lived = shortest(simulate(bug.seed, EVENTS))
+        lived = shortest(first)
         assert len(lived.plan.steps) <= 3
         story: list[str] = []
         assert str(play(lived.plan, story.append).violation) == str(lived.violation)
@@ -116,6 +122,26 @@ FOUND = {
             Step(58, "pays by a bank that bounces", 30791),
             Step(71, "hours pass", 751),
             Step(74, "writes an invoice off", 25493),
+        ),
+    ),
+    "usage that a report did not name was given up while what it named was sent again": Plan(
+        seed=43,
+        cards=("pm_card_chargeCustomerFail",),
+        thresholds=False,
+        consoles=1,
+        retries=0,
+        in_order=False,
+        steps=(
+            Step(30, "meter refuses usage", 41721),
+            Step(31, "meter refuses usage", 54439),
+            Step(35, "uses", 44436),
+            Step(36, "uses", 57540),
+            Step(67, "uses", 41419),
+            Step(69, "uses much", 50599),
+            Step(73, "meter refuses usage", 59153),
+            Step(76, "uses much", 622),
+            Step(81, "meter refuses usage", 36750),
+            Step(84, "uses much", 36387),
         ),
     ),
 }

@@ -44,7 +44,7 @@ class Fate:
     """What is to go wrong in the step in hand."""
 
     troubles: tuple[Trouble, ...]
-    met: dict[str, int] = field(default_factory=lambda: {"commit": 0, "request": 0})
+    met: dict[str, int] = field(default_factory=lambda: {"commit": 0, "request": 0, "answer": 0})
 
     def next(self, place: str) -> Trouble | None:
         self.met[place] += 1
@@ -152,6 +152,13 @@ class Universe(AtStripe, InBooks):
         if what == "meanwhile after":
             self._meanwhile(process, trouble)
         return answer
+
+    def answers(self) -> bool:
+        """Whether the answer of what was done reaches who asked for it."""
+        lost = bool(self.fates and self.fates[-1].next("answer"))
+        if lost:
+            self.tell("      it is done, and the answer is lost")
+        return not lost
 
     def kill_in(self, process: Process) -> None:
         process.dead = True
