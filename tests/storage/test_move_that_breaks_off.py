@@ -67,25 +67,22 @@ def nothing_moved(source: Database, postgresql_url: str) -> None:
 
 DIES_IN_THE_MIDDLE = """
 import os, signal, sys
-from pathlib import Path
-from bioql_console import importing, moving
-from bioql_console.domain.environment import Environment
-from bioql_console.storage import moving as storage_moving
-source, target, folder, moment = sys.argv[1:]
+from bioql_console.storage import moving
+from bioql_console.storage.database import Database
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
-def show(_line, _done, _total, words):
-    if words == moment:
-        die()
-importing.ProgressLine.show = show
+moment = sys.argv[3]
 if moment == "marking":
-    storage_moving._marked = die
-moving.run_move(moving.MoveOptions(target, Path(folder), source, Environment.TEST))
+    moving._marked = die
+source, target = (Database(url, lambda: 1) for url in sys.argv[1:3])
+source.open_existing()
+target.open(None)
+moving.move(source, target, operator="ada", progress=lambda _done, _total, words: die() if words == moment else None)
 """
 
 
-def killed(source: Database, target: str, data_dir: Path, moment: str) -> None:
-    command = [sys.executable, "-c", DIES_IN_THE_MIDDLE, url_of(source), target, str(data_dir), moment]
+def killed(source: Database, target: str, moment: str) -> None:
+    command = [sys.executable, "-c", DIES_IN_THE_MIDDLE, url_of(source), target, moment]
     source.close()
     died = subprocess.run(command, timeout=50, check=False)
     assert died.returncode == -signal.SIGKILL
@@ -101,9 +98,9 @@ def test_kill_9_leaves_nothing_there_and_everything_here(
     sqlite_database: Database, postgresql_url: str, data_dir: Path
 ) -> None:
     filled(sqlite_database, 5)
-    killed(sqlite_database, postgresql_url, data_dir, "recomputing the books")
+    killed(sqlite_database, postgresql_url, "recomputing the books")
     nothing_moved(sqlite_database, postgresql_url)
-    killed(sqlite_database, postgresql_url, data_dir, "marking")
+    killed(sqlite_database, postgresql_url, "marking")
     found = run_move(asked(sqlite_database, postgresql_url, data_dir))
     assert (found.moved.before, found.moved.marked) == (True, True)
     with pytest.raises(OperatorError) as elsewhere:

@@ -14,7 +14,7 @@ from tests.stories.windows import open_window
 
 
 async def test_backups_are_made_listed_and_stopped(data_dir: Path) -> None:
-    async with open_window(data_dir) as desk:
+    async with open_window(data_dir, users=3) as desk:
         await desk.hand.open_page("settings")
         card = desk.page("settings").backups
         await desk.hand.until(lambda: card.words.text().startswith("None yet"), "there is none")
@@ -48,7 +48,7 @@ async def test_backups_are_made_listed_and_stopped(data_dir: Path) -> None:
 
 
 async def test_a_folder_that_cannot_be_written_is_said_in_the_page(data_dir: Path) -> None:
-    async with open_window(data_dir) as desk:
+    async with open_window(data_dir, users=0) as desk:
         (data_dir / "backups").write_text("This is a file.")
         await desk.hand.open_page("settings")
         page = desk.page("settings")
