@@ -215,7 +215,9 @@ class Core:
         if trouble is None:
             log.info("The database can be written again.")
         else:
-            log.warning("Nothing can be written to the database. %s", trouble.error.sentence())
+            # Where a connection broke, the next one may be good: then all that is known is that this write is undone.
+            lost = "A write was not kept." if trouble.error.code == "db.unreachable" else "Nothing can be written."
+            log.warning("%s %s", lost, trouble.error.sentence())
         self.changes.publish(Change("database"))
 
     def _wake_applier(self) -> None:

@@ -155,6 +155,15 @@ def fresh_database(cluster: str, owner: str = "tests") -> str:
     return as_user(cluster.format(name), owner)
 
 
+def copied(template: str) -> str:
+    """The URL of a copy of a database to which nobody is connected."""
+    address = make_url(template)
+    name = f"copy{uuid.uuid4().hex[:12]}"
+    server = address.set(database="postgres").render_as_string(hide_password=False)
+    as_superuser(server, f'CREATE DATABASE "{name}" TEMPLATE "{address.database}"')
+    return address.set(database=name).render_as_string(hide_password=False)
+
+
 def as_user(url: str, user: str) -> str:
     """The same database for another user."""
     return make_url(url).set(username=user).render_as_string(hide_password=False)

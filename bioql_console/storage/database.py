@@ -104,7 +104,7 @@ class Database:
     @property
     def words(self) -> str:
         """Kind and place, without a password, for the status bar."""
-        return "SQLite" if self._is_sqlite else f"PostgreSQL · {self.url.host or 'local'}/{self.url.database}"
+        return "SQLite" if self._is_sqlite else postgresql.words_of(self.url)
 
     @property
     def rights(self) -> Rights:

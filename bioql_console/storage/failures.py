@@ -19,7 +19,11 @@ FULL = ("db.full", "The disk is full; nothing was changed.", "Free some space, t
 READ_ONLY = ("db.read_only", "The database can only be read.", "Check the file's owner and permissions.")
 IO = ("db.io", "The disk failed while reading or writing.", "Check the disk, then retry.")
 UNREACHABLE = ("db.unreachable", "The database server does not answer.", "Check its address and that it runs.")
-BROKEN = ("db.unreachable", "The connection to the database broke.", "Retry.")
+BROKEN = (
+    "db.unreachable",
+    "The connection to the database broke.",
+    "Retry; if it comes again, check the database server and the network.",
+)
 
 # By the words that the driver says, in this order.
 _BY_WORDS = (
@@ -118,12 +122,14 @@ def _known(error: DBAPIError) -> tuple[str, str, str] | None:
     if isinstance(error, IntegrityError | DataError | ProgrammingError):
         # Our own mistakes. Their texts quote rows, so a name with "full" in it must not read as a full disk.
         return None
+    if error.connection_invalidated:
+        return BROKEN  # whatever the driver says of it: a server that cut a connection may be well
     text = str(error.orig).lower()
     connecting = not state and text.startswith(("connection ", "failed to resolve"))
     for part, code, what, fix in (*(_ON_CONNECTING if connecting else ()), *_BY_WORDS):
         if part in text:
             return code, what, fix
-    return BROKEN if error.connection_invalidated else None
+    return None
 
 
 def _refused(rights: Rights | None) -> OperatorError:

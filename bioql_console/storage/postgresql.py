@@ -11,6 +11,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.rights import Rights
 from bioql_console.storage import roles
+from bioql_console.storage.cut_connections import tell_of_cuts
 from bioql_console.storage.pulse import Pulse
 
 OLDEST = 14
@@ -76,6 +77,11 @@ def _invalid() -> OperatorError:
     )
 
 
+def words_of(url: URL) -> str:
+    """Kind and place, without user and password."""
+    return f"PostgreSQL · {url.host or 'local'}/{url.database}"
+
+
 def make_engine(url: URL, password: str | None, connected: Callable[[Link], None]) -> Engine:
     """An engine whose connections tell what they are, each once.
 
@@ -97,6 +103,7 @@ def make_engine(url: URL, password: str | None, connected: Callable[[Link], None
         return engine.dialect.connect(*arguments, **{**named, **asked, "connect_timeout": within_s})
 
     Pulse(engine, connect)
+    tell_of_cuts(engine, words_of(url))
     return engine
 
 

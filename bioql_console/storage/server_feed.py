@@ -16,7 +16,7 @@ from bioql_console.storage.change_notes import CHANNEL, EVERY_TOPIC, ChangeNotes
 
 # How soon a stop is noticed.
 TURN_S = 0.25
-# A burst of changes is told as one.
+# The first of a burst is told at once, and the rest of it as one.
 GATHER_S = 0.1
 LOOK_EVERY_S = 1.0
 # A note to ourselves that does not arrive tells that nothing does, e.g. behind a pooler that shares connections.
@@ -69,10 +69,11 @@ class ServerFeed(ChangeFeed):
     def _hear(self, driver: "psycopg.Connection[Any]") -> None:
         asked_at, answered = self._probe(), False
         while not self._stop.is_set():
-            found = list(driver.notifies(timeout=TURN_S, stop_after=1))
-            if found:
-                found += driver.notifies(timeout=GATHER_S)
-            if self._tell([read_note(each.payload) for each in found]):
+            first = [read_note(each.payload) for each in driver.notifies(timeout=TURN_S, stop_after=1)]
+            echo = self._tell(first)
+            if any(each.get("writer") != self._notes.writer for each in first):
+                echo |= self._tell([read_note(each.payload) for each in driver.notifies(timeout=GATHER_S)])
+            if echo:
                 answered = self.listening = True
             silent_s = time.monotonic() - asked_at
             if not answered:

@@ -11,8 +11,10 @@ if TYPE_CHECKING:  # the first frame needs none of the console
     from bioql_console.services.console import Console
     from bioql_console.ui.memory import Memory
 
+# What one transaction changed is told together.
+GATHER_MS = 5
 # Under a flood of webhooks the pages repaint a few times a second, not a thousand times.
-GATHER_MS = 60
+PAUSE_MS = 60
 
 
 class Workspace(QObject):
@@ -44,15 +46,20 @@ class Workspace(QObject):
         self._topics: set[str] = set()
         self._gathering = QTimer(self)
         self._gathering.setSingleShot(True)
-        self._gathering.setInterval(GATHER_MS)
         self._gathering.timeout.connect(self._tell)
         self._arrived.connect(self._gather)
+        # Runs while pages are told nothing, since they just were.
+        self._pause = QTimer(self)
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(PAUSE_MS)
+        self._pause.timeout.connect(self._tell)
         self._unsubscribe = console.changes.subscribe(self._hear)
 
     def close(self) -> None:
         """Hear nothing any more."""
         self._unsubscribe()
         self._gathering.stop()
+        self._pause.stop()
         self.closed.emit()
 
     @property
@@ -73,12 +80,13 @@ class Workspace(QObject):
 
     @Slot()
     def _gather(self) -> None:
-        if not self._gathering.isActive():
-            self._gathering.start()
+        if not self._gathering.isActive() and not self._pause.isActive():
+            self._gathering.start(GATHER_MS)
 
     @Slot()
     def _tell(self) -> None:
         with self._lock:
             topics, self._topics = frozenset(self._topics), set()
         if topics:
+            self._pause.start()
             self.changed.emit(topics)

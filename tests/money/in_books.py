@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from sqlalchemy import text
+
 from bioql_console.domain.invoices import InvoiceState
 from bioql_console.domain.ledger import Account
 from bioql_console.domain.money import MICROS_PER_CENT
@@ -25,7 +27,8 @@ class InBooks:
     def cash_cents(self) -> int:
         """The account of money at Stripe."""
         found = self.rows(
-            "SELECT coalesce(sum(micros), 0) FROM postings WHERE account = ?", Account.STRIPE_CLEARING.value
+            "SELECT coalesce(sum(micros), 0) FROM postings WHERE account = :account",
+            account=Account.STRIPE_CLEARING.value,
         )[0][0]
         assert found % MICROS_PER_CENT == 0
         return int(found) // MICROS_PER_CENT
@@ -34,9 +37,9 @@ class InBooks:
         (found,) = self.rows("SELECT coalesce(sum(micros), 0) FROM postings WHERE account = 'write_offs'")
         return int(found[0]) // MICROS_PER_CENT
 
-    def rows(self, statement: str, *values: object) -> list[Any]:
+    def rows(self, statement: str, **values: object) -> list[Any]:
         with self.database._engine.connect() as connection:
-            return list(connection.exec_driver_sql(statement, tuple(values)))
+            return list(connection.execute(text(statement), values))
 
     def net_cents(self, user_id: int) -> int:
         """What a user owes, less credit."""

@@ -1,8 +1,6 @@
 """Invoices and payments by link, side by side: each story ends with books and Stripe in agreement."""
 
 import itertools
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -12,13 +10,6 @@ from tests.money.world import BACK, DAY, HOUR, World
 
 GOOD, FAILS = "pm_card_visa", "pm_card_chargeCustomerFail"
 names = itertools.count()
-
-
-@pytest.fixture
-def world(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    made = World(tmp_path, "w", tmp_path_factory.getbasetemp())
-    yield made
-    made.close()
 
 
 def uses(world: World, user: User, dollars: int) -> None:
@@ -48,6 +39,7 @@ def agrees(world: World, user: User) -> None:
     assert position == world.net_cents(user.id)
 
 
+@pytest.mark.both_databases
 def test_what_was_paid_by_link_the_invoice_does_not_collect_again(world: World) -> None:
     ada = world.register("ada", GOOD)
     uses(world, ada, 360)
@@ -68,6 +60,7 @@ def test_registration_subscribes_with_the_threshold_and_gives_the_welcome_credit
     assert (world.net_cents(ada.id), world.stripe_position_cents(ada)) == (-1_000, -1_000)
 
 
+@pytest.mark.both_databases
 def test_three_thousand_dollars_make_an_invoice(world: World) -> None:
     ada = world.register("ada", GOOD)
     uses(world, ada, 3_000)
@@ -93,6 +86,7 @@ def test_where_stripe_has_no_thresholds_the_console_makes_the_invoice(world: Wor
     agrees(world, ada)
 
 
+@pytest.mark.both_databases
 def test_without_a_card_the_console_sends_an_invoice_and_a_link_can_pay_it(world: World) -> None:
     ada = world.register("ada", None)
     uses(world, ada, 500)
@@ -152,6 +146,7 @@ def test_a_link_that_is_older_than_the_invoice_is_closed(world: World) -> None:
     agrees(world, ada)
 
 
+@pytest.mark.both_databases
 def test_a_link_paid_while_the_invoice_opens_becomes_credit(world: World) -> None:
     """The one race that is left: seconds between the card's charge and the link's closing. Nothing is lost."""
     ada = world.register("ada", GOOD)
@@ -170,6 +165,7 @@ def test_a_link_paid_while_the_invoice_opens_becomes_credit(world: World) -> Non
     agrees(world, ada)
 
 
+@pytest.mark.both_databases
 def test_an_uncollectible_invoice_is_written_off_and_may_still_be_paid(world: World) -> None:
     ada = world.register("ada", FAILS)
     uses(world, ada, 200)
@@ -199,6 +195,7 @@ def test_a_void_invoice_leaves_the_debt_to_a_link(world: World) -> None:
     agrees(world, ada)
 
 
+@pytest.mark.both_databases
 def test_a_refund_of_an_invoice_is_owed_again(world: World) -> None:
     ada = world.register("ada", GOOD)
     uses(world, ada, 200)

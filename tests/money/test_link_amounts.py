@@ -1,8 +1,5 @@
 """What a link may ask for, and what everything at Stripe says about whose it is."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from bioql_console.domain.checkout import AmountRefused, CheckoutState
@@ -11,13 +8,6 @@ from bioql_console.domain.users import User
 from tests.money.test_invoices_and_links import uses
 from tests.money.test_links import links_of
 from tests.money.world import BACK, HOUR, World
-
-
-@pytest.fixture
-def world(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    made = World(tmp_path, "w", tmp_path_factory.getbasetemp())
-    yield made
-    made.close()
 
 
 @pytest.fixture

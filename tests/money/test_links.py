@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,13 +14,6 @@ from bioql_console.services.checkout_links import LONGEST_CALL_MS, CheckoutLinks
 from tests.money.consoles import Console, lose_answer
 from tests.money.test_invoices_and_links import agrees, month_is_invoiced, uses
 from tests.money.world import BACK, DAY, HOUR, World
-
-
-@pytest.fixture
-def world(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    made = World(tmp_path, "w", tmp_path_factory.getbasetemp())
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -76,6 +68,7 @@ def test_the_slower_console_closes_its_link_when_the_other_asks_for_another_sum(
     assert [page["amount_total"] for page in open_pages(world)] == [5_000]
 
 
+@pytest.mark.both_databases
 def test_many_presses_on_two_consoles_leave_one_open_link(world: World, other: Console, ada: User) -> None:
     at_once = threading.Barrier(4)
     problems: list[BaseException] = []
@@ -118,6 +111,7 @@ def test_the_database_lets_one_open_link_through(world: World, ada: User) -> Non
 # --- answers that never came ---
 
 
+@pytest.mark.both_databases
 def test_a_link_whose_answer_was_lost_is_found_again(world: World, other: Console, ada: User) -> None:
     other.way.after = lose_answer
     with pytest.raises(OperatorError):

@@ -17,9 +17,9 @@ from bioql_console.sandbox import Sandbox
 from bioql_console.server.host import Host, Served, bind
 from bioql_console.services.meter_setup import MeterSetup
 from bioql_console.services.stripe_access import StripeAccess
-from bioql_console.storage.database import Database, sqlite_url
+from bioql_console.storage.database import Database
 
-RUNS, KILLS = 400, 12
+RUNS, KILLS, KILLS_ON_POSTGRESQL = 400, 12, 5
 SENDER = """
 import sys, threading
 from bioql_console.domain.environment import Environment
@@ -55,18 +55,19 @@ def sandbox(tmp_path: Path) -> Iterator[tuple[Sandbox, str]]:
     made.close()
 
 
+@pytest.mark.both_databases
 @pytest.mark.fault(
     "Crash",
     "kill -9 while usage is sent to Stripe's meter",
     "Each run is counted once, to the cent, however often the sender is killed.",
-    figure="12 kills, 400 runs",
+    figure="12 kills, 400 runs; 5 kills on PostgreSQL",
 )
 def test_every_run_is_counted_once_however_often_the_sender_is_killed(
-    sandbox: tuple[Sandbox, str], tmp_path: Path
+    sandbox: tuple[Sandbox, str], ledger_url: str, tmp_path: Path
 ) -> None:
     stripe_side, base = sandbox
-
-    url = sqlite_url(tmp_path / "bioql.db")
+    url = ledger_url
+    kills = KILLS if url.startswith("sqlite") else KILLS_ON_POSTGRESQL
     now_ms = time.time_ns() // 1_000_000
     database = Database(url, lambda: now_ms)
     database.open(tmp_path / "backups")
@@ -87,12 +88,12 @@ def test_every_run_is_counted_once_however_often_the_sender_is_killed(
             )
         work.commit()
     chance = random.Random(1)
-    for turn in range(KILLS + 1):
+    for turn in range(kills + 1):
         command = [sys.executable, "-c", SENDER, url, stripe_side.secret_key, base, str(turn)]
         child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
-        if turn < KILLS:
+        if turn < kills:
             try:
                 child.wait(chance.uniform(0.0, 0.15))
             except subprocess.TimeoutExpired:

@@ -2,8 +2,6 @@
 
 import itertools
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -18,13 +16,6 @@ from tests.money.test_invoices_and_links import agrees, month_is_invoiced, pays_
 from tests.money.world import BACK, HOUR, World
 
 ASKED = RefundReason.REQUESTED
-
-
-@pytest.fixture
-def world(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    made = World(tmp_path, "w", tmp_path_factory.getbasetemp())
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -56,6 +47,7 @@ def rests(world: World, ada: User, *, cash: int, owed: int) -> None:
 # --- refunds that fail ---
 
 
+@pytest.mark.both_databases
 def test_a_refund_that_fails_comes_back_once(world: World, refunds: Refunds, ada: User) -> None:
     refund = refunds.refund(refunds.look(payment(world)), 5_000, ASKED, "Goodwill", "ana", forgive=False)
     rests(world, ada, cash=30_000, owed=5_000)
@@ -74,6 +66,7 @@ def test_a_forgiven_refund_that_fails_leaves_credit(world: World, refunds: Refun
     rests(world, ada, cash=35_000, owed=-5_000)
 
 
+@pytest.mark.both_databases
 @pytest.mark.fault(
     "Order",
     "the events of a refund that fails arrive in any order",
@@ -189,6 +182,7 @@ def test_an_inquiry_becomes_a_dispute(world: World, ada: User, backwards: bool) 
     agrees(world, ada)
 
 
+@pytest.mark.both_databases
 def test_two_disputes_contest_parts_of_one_payment(world: World, refunds: Refunds, ada: User) -> None:
     refunds.refund(refunds.look(payment(world)), 5_000, ASKED, "A part", "ana", forgive=False)
     first = world.control("disputes", payment_intent=payment(world), amount=10_000)["id"]
@@ -232,6 +226,7 @@ def test_evidence_is_submitted_once_and_wins(world: World, refunds: Refunds, ada
     assert stored["evidence"]["uncategorized_text"] == "winning_evidence"
 
 
+@pytest.mark.both_databases
 def test_a_dispute_that_is_heard_before_its_payment_is_listed_and_waits(world: World, refunds: Refunds) -> None:
     bo = world.register("bo", "pm_card_visa")
     uses(world, bo, 360)

@@ -1,8 +1,6 @@
 """Payments that differ from what was asked: quarantined with both figures, then counted or given back."""
 
 import itertools
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,13 +14,6 @@ from tests.money.test_invoices_and_links import agrees, month_is_invoiced, uses
 from tests.money.world import BACK, World
 
 names = itertools.count()
-
-
-@pytest.fixture
-def world(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    made = World(tmp_path, "w", tmp_path_factory.getbasetemp())
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -94,6 +85,7 @@ def test_what_was_paid_is_counted_once(world: World, decisions: OddPayments, ada
     agrees(world, ada)
 
 
+@pytest.mark.both_databases
 def test_what_was_paid_is_given_back(world: World, decisions: OddPayments, ada: User, paid_less: OddPayment) -> None:
     refund = decisions.give_back(paid_less, "Not what we asked for", "ana")
     world.drain()

@@ -1,8 +1,5 @@
 """Where no webhook arrives, Stripe's own list is followed."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from bioql_console.domain.errors import OperatorError
@@ -16,13 +13,6 @@ from bioql_console.services.polling import Polling
 from tests.money.test_invoices_and_links import uses
 from tests.money.world import BACK, World
 from tests.waiting import wait_until
-
-
-@pytest.fixture
-def world(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    made = World(tmp_path, "w", tmp_path_factory.getbasetemp())
-    yield made
-    made.close()
 
 
 @pytest.fixture

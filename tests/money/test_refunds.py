@@ -1,8 +1,5 @@
 """Money goes back: started here or at Stripe, whole or in parts, forgiven or owed again."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from bioql_console.domain.errors import OperatorError
@@ -15,13 +12,6 @@ from tests.money.test_invoices_and_links import agrees, month_is_invoiced, pays_
 from tests.money.world import World
 
 ASKED = RefundReason.REQUESTED
-
-
-@pytest.fixture
-def world(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    made = World(tmp_path, "w", tmp_path_factory.getbasetemp())
-    yield made
-    made.close()
 
 
 @pytest.fixture
@@ -43,6 +33,7 @@ def payment(world: World) -> str:
     return str(charge["payment_intent"])
 
 
+@pytest.mark.both_databases
 def test_a_part_goes_back_and_is_owed_again(world: World, refunds: Refunds, ada: User) -> None:
     seen = refunds.look(payment(world))
     assert (seen.user.id, seen.paid_cents, seen.left_cents) == (ada.id, 35_000, 35_000)
@@ -66,6 +57,7 @@ def test_a_goodwill_refund_forgives_the_debt(world: World, refunds: Refunds, ada
     agrees(world, ada)
 
 
+@pytest.mark.both_databases
 def test_a_double_click_refunds_once(world: World, refunds: Refunds, ada: User) -> None:
     seen = refunds.look(payment(world))
     first = refunds.refund(seen, 5_000, ASKED, "Once", "ana", forgive=True)
@@ -115,6 +107,7 @@ def test_what_an_invoice_collected_goes_back_too(world: World, refunds: Refunds)
     agrees(world, bo)
 
 
+@pytest.mark.both_databases
 def test_a_disputed_payment_is_held_and_can_be_given_up(world: World, refunds: Refunds, ada: User) -> None:
     dispute = world.control("disputes", payment_intent=payment(world))["id"]
     world.drain()
@@ -133,6 +126,7 @@ def test_a_disputed_payment_is_held_and_can_be_given_up(world: World, refunds: R
     agrees(world, ada)
 
 
+@pytest.mark.both_databases
 def test_a_dispute_that_is_won_brings_the_money_back(world: World, refunds: Refunds, ada: User) -> None:
     dispute = world.control("disputes", payment_intent=payment(world))
     world.drain()

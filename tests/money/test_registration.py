@@ -1,8 +1,6 @@
 """Registering: Stripe first, then user and key together, and never anything twice."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,13 +9,6 @@ from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.paging import UserQuery
 from bioql_console.services.registration import EmailTaken, PaymentRefused
 from tests.money.world import World
-
-
-@pytest.fixture
-def world(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    made = World(tmp_path, "w", tmp_path_factory.getbasetemp())
-    yield made
-    made.close()
 
 
 def users(world: World) -> int:
@@ -49,6 +40,7 @@ def test_a_refused_card_leaves_nobody(world: World) -> None:
     assert world.objects("subscription") == []
 
 
+@pytest.mark.both_databases
 def test_if_the_ledger_fails_the_next_attempt_finds_what_was_made(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,6 +98,7 @@ def test_the_same_address_twice_is_refused_and_makes_no_second_customer(world: W
     assert len(world.objects("customer")) == 1
 
 
+@pytest.mark.both_databases
 def test_a_double_click_registers_once(world: World) -> None:
     def attempt(_number: int) -> str:
         try:

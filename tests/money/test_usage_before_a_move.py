@@ -1,8 +1,6 @@
 """A subscription moves while usage, invoices and reports about the old one are still on their way."""
 
-from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -19,13 +17,6 @@ COUNTING = {
     "customer_mapping": {"type": "by_id", "event_payload_key": "stripe_customer_id"},
     "value_settings": {"event_payload_key": "value"},
 }
-
-
-@pytest.fixture
-def world(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    made = World(tmp_path, "w", tmp_path_factory.getbasetemp())
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -1,20 +1,8 @@
 """An invoice is written off while a link asks for what it asks for, or a payment by link is on its way."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from bioql_console.domain.users import User
 from tests.money.test_invoices_and_links import FAILS, agrees, uses
 from tests.money.world import BACK, World
-
-
-@pytest.fixture
-def world(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    made = World(tmp_path, "w", tmp_path_factory.getbasetemp())
-    yield made
-    made.close()
 
 
 def paid_and_written_off(world: World, **how: str) -> tuple[User, str]:

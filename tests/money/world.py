@@ -84,10 +84,13 @@ class InProcess:
 class World(AtStripe, InBooks):
     """One ledger, one sandbox, and time that only moves when told to."""
 
-    def __init__(self, folder: Path, name: str, templates: Path) -> None:
-        path = folder / f"{name}.db"
-        shutil.copy(template(templates), path)
-        self._fill(Sandbox(folder / f"{name}-stripe.db"), sqlite_url(path))
+    def __init__(self, folder: Path, name: str, templates: Path, url: str | None = None) -> None:
+        """`url` is of an empty ledger, where it is not to be a file in the folder."""
+        if url is None:
+            path = folder / f"{name}.db"
+            shutil.copy(template(templates), path)
+            url = sqlite_url(path)
+        self._fill(Sandbox(folder / f"{name}-stripe.db"), url)
 
     def elsewhere(self, url: str) -> "World":
         """The same customers and the same Stripe around another ledger."""

@@ -38,7 +38,7 @@ def test_a_paid_link_whose_event_was_missed(desk: Desk, ada: User, gone: bool) -
     assert "event never reached" in one.cause
     desk.repair(Kind.PAYMENT_MISSED)
     desk.is_clean()
-    (event,) = desk.world.rows("SELECT event_id FROM inbox WHERE object_id = ?", payment)[0]
+    (event,) = desk.world.rows("SELECT event_id FROM inbox WHERE object_id = :payment", payment=payment)[0]
     assert event.startswith("reconciled_" if gone else "evt_")
     assert desk.world.net_cents(ada.id) == 0
     month_is_invoiced(desk.world, ada)

@@ -121,7 +121,9 @@ def ends_well_credited(desk: Desk, user: User) -> None:
 
 
 def sum_of_use(desk: Desk, user: User) -> int:
-    return int(desk.world.rows("SELECT sum(cost_micros) FROM usage WHERE user_id = ?", user.id)[0][0]) // 10_000
+    return (
+        int(desk.world.rows("SELECT sum(cost_micros) FROM usage WHERE user_id = :user", user=user.id)[0][0]) // 10_000
+    )
 
 
 def test_test_usage_is_cancelled_within_a_day(desk: Desk, ada: User) -> None:

@@ -1,15 +1,12 @@
 """Databases for the stories: every one that takes `database` is told twice, on SQLite and on PostgreSQL."""
 
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
-from sqlalchemy import make_url
 
 from bioql_console.storage.database import Database, sqlite_url
-from tests.databases import drop_database, fresh_database, postgres_missing, private_cluster
+from tests.databases import copied, drop_database, fresh_database, postgres_missing, private_cluster
 from tests.storage.people import NOW
 
 
@@ -41,15 +38,6 @@ def postgresql_template(postgresql_cluster: str, tmp_path_factory: pytest.TempPa
     return url
 
 
-def _copied(template: str) -> str:
-    address = make_url(template)
-    name = f"copy{uuid.uuid4().hex[:12]}"
-    place = f"host={address.query['host']!s} user={address.username} dbname=postgres"
-    with psycopg.connect(place, autocommit=True) as server:
-        server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{address.database}"')
-    return address.set(database=name).render_as_string(hide_password=False)
-
-
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
@@ -65,7 +53,7 @@ def url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def database(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """An open ledger without users, of either kind."""
     sqlite = kind == "sqlite"
-    url = sqlite_url(tmp_path / "bioql.db") if sqlite else _copied(request.getfixturevalue("postgresql_template"))
+    url = sqlite_url(tmp_path / "bioql.db") if sqlite else copied(request.getfixturevalue("postgresql_template"))
     made = Database(url, lambda: NOW)
     made.open(tmp_path / "backups")
     yield made

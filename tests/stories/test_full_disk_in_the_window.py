@@ -51,7 +51,7 @@ async def deliver(desk: Desk, number: int) -> int:
     "and goes on showing the ledger; with room again all of it works, without a restart.",
     figure="0 bytes free, 0 acknowledged ones lost",
 )
-@pytest.mark.expected_logs("Nothing can be written to the database", "sandbox")
+@pytest.mark.expected_logs("Nothing can be written", "sandbox")
 @pytest.mark.deadline(50)
 async def test_a_full_disk_is_said_and_reading_goes_on(disk: SmallDisk) -> None:
     async with open_window(disk.folder, users=3) as desk:
