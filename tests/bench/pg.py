@@ -29,6 +29,8 @@ from tests.waiting import wait_until
 STORED, ROUNDS = 1_000, 7
 APPLIED, TURNS = 600, 5
 CHANGES = 200
+# As changes of people come: one by one, none in the pause after another.
+REST_S = 0.15
 numbers = count(1)
 
 
@@ -201,6 +203,7 @@ async def _watched(url: str, data_dir: Path) -> list[float]:
             await desk.hand.until(lambda: painted.at_ns, "it shows", 10)
             thread.join()
             took.append((painted.at_ns - committed_ns[0]) / 1e6)
-            await asyncio.sleep(0.15)  # as changes of people come: one by one
+            rested_s = time.monotonic() + REST_S
+            await desk.hand.until(lambda rested_s=rested_s: time.monotonic() > rested_s, "the burst is over")
         theirs.close()
     return took

@@ -12,7 +12,7 @@ from bioql_console.services.checkout_links import CheckoutLinks
 from bioql_console.services.stripe_access import StripeAccess
 from bioql_console.services.stripe_gateway import StripeGateway
 from bioql_console.services.stripe_transport import Limits
-from bioql_console.storage.database import Database, sqlite_url
+from bioql_console.storage.database import Database
 from tests.money.world import InProcess, World
 
 
@@ -46,8 +46,7 @@ class Console:
     """Another process on the same ledger and the same Stripe account."""
 
     def __init__(self, world: World) -> None:
-        assert world.database.path is not None
-        self.database = Database(sqlite_url(world.database.path), world.now_ms)
+        self.database = Database(world.database.url.render_as_string(hide_password=False), world.now_ms)
         self.way = Way(InProcess(world.sandbox))
         self.stripe = StripeAccess(Environment.SANDBOX, lambda: world.sandbox.secret_key, "http://127.0.0.1:1")
         limits = Limits(network_retries=0, rate_limit_retries=0)

@@ -19,7 +19,7 @@ from bioql_console.services.meter_setup import MeterSetup
 from bioql_console.services.stripe_access import StripeAccess
 from bioql_console.storage.database import Database
 
-RUNS, KILLS, KILLS_ON_POSTGRESQL = 400, 12, 5
+RUNS, KILLS, KILLS_ON_POSTGRESQL = 400, 12, 3
 SENDER = """
 import sys, threading
 from bioql_console.domain.environment import Environment
@@ -60,7 +60,7 @@ def sandbox(tmp_path: Path) -> Iterator[tuple[Sandbox, str]]:
     "Crash",
     "kill -9 while usage is sent to Stripe's meter",
     "Each run is counted once, to the cent, however often the sender is killed.",
-    figure="12 kills, 400 runs; 5 kills on PostgreSQL",
+    figure="12 kills, 400 runs; 3 kills on PostgreSQL",
 )
 def test_every_run_is_counted_once_however_often_the_sender_is_killed(
     sandbox: tuple[Sandbox, str], ledger_url: str, tmp_path: Path
