@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 from statistics import median, quantiles
@@ -203,7 +204,10 @@ async def _watched(url: str, data_dir: Path) -> list[float]:
             await desk.hand.until(lambda: painted.at_ns, "it shows", 10)
             thread.join()
             took.append((painted.at_ns - committed_ns[0]) / 1e6)
-            rested_s = time.monotonic() + REST_S
-            await desk.hand.until(lambda rested_s=rested_s: time.monotonic() > rested_s, "the burst is over")
+            await desk.hand.until(partial(_is_past, time.monotonic() + REST_S), "the burst is over")
         theirs.close()
     return took
+
+
+def _is_past(at_s: float) -> bool:
+    return time.monotonic() > at_s
