@@ -1,6 +1,7 @@
 """What strangers typed is shown as text, never as markup, and never breaks what is beside it."""
 
 import csv
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QTextDocument
 from PySide6.QtWidgets import QLabel, QWidget
 
+from bioql_console.domain.environment import Environment
 from bioql_console.domain.plain_text import shown
 from bioql_console.domain.tickets import Priority
 from bioql_console.services.csv_export import safe_cell, write_csv
@@ -16,6 +18,7 @@ from bioql_console.ui.models.row_table import Column, RowTable
 from bioql_console.ui.widgets.cards import NoticeBar
 from bioql_console.ui.widgets.dialogs import PlanDialog
 from bioql_console.ui.widgets.labels import ElidedLabel, PlainLabel, tip
+from tests.services.loopback import http, saying
 from tests.stories.windows import Desk, open_window
 
 IMAGE = "<img src=http://127.0.0.1:1/x width=9999>"
@@ -117,6 +120,32 @@ async def test_a_hostile_customer_is_only_a_name_on_every_page(data_dir: Path) -
         assert not any("\u202e" in label.text() or "\x1b" in label.text() for label in labels)
         tips = [widget.toolTip() for widget in desk.window.findChildren(QWidget)]
         assert not any("<img" in each for each in tips), "a tip with a tag is loaded as a page"
+
+
+@pytest.mark.fault(
+    "Text",
+    "Stripe's error message is a megabyte of markup, escapes and reordering marks",
+    "The notice shows its beginning as text, and the page keeps its place.",
+    figure="1,000,000 letters, at most 1,000 shown",
+)
+async def test_a_hostile_message_of_stripes_is_only_a_sentence(data_dir: Path) -> None:
+    message = f"{IMAGE}\u202e=HYPERLINK(1)\x1b[2J {ENDLESS}"
+    error = json.dumps({"error": {"type": "invalid_request_error", "message": message}}).encode()
+    with saying(http(error, "400 Bad Request")) as stripe:
+        async with open_window(data_dir, users=0, environment="test", stripe_at=stripe) as desk:
+            console = desk.console
+            save = console.credentials.save_secret_key
+            await console.workers.keychain.run(save, Environment.TEST, "rk_test_obviouslyfake")
+            await desk.hand.open_page("meter")
+            page = desk.page("meter")
+            await desk.hand.click(page.look)
+            await desk.hand.until(page.notice.isVisible, "the page says so")
+            said = page.notice.what.text() + page.notice.fix.text()
+            assert "<img" in said
+            assert len(said) < 1_000
+            assert not {"\u202e", "\x1b"} & set(said)
+            assert page.notice.height() < page.height() / 2
+            assert page.notice.what.textFormat() is Qt.TextFormat.PlainText
 
 
 def test_cells_that_a_spreadsheet_would_run_are_defused(tmp_path: Path) -> None:
