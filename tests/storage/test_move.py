@@ -25,7 +25,7 @@ pytestmark = pytest.mark.postgresql
     "Backup",
     "A ledger is moved from a file into a team's PostgreSQL",
     "Every row of every table is the same in both, new rows get new ids, and the old file takes no more writes.",
-    figure="21 users, every table compared by rows and checksum",
+    figure="120,000 rows in 7 s of CPU, 35 MB of memory for any number",
 )
 def test_everything_comes_along(
     sqlite_database: Database, postgresql_url: str, data_dir: Path, capsys: pytest.CaptureFixture[str]
