@@ -7,6 +7,7 @@ from collections.abc import Callable
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.verification import Place
 from bioql_console.services.book_safety import BookSafety
+from bioql_console.services.bugs import note_bug
 from bioql_console.services.ports import Store
 
 FIRST_S = 2.0
@@ -60,6 +61,9 @@ class LedgerSweep:
                 pause_s = self._every_s if self.walk() else 0.0
             except OperatorError:
                 pause_s = RETRY_S  # the database is out of reach; the status bar shows it
+            except Exception as bug:
+                note_bug(bug)
+                pause_s = self._every_s
 
     def walk(self) -> bool:
         """Look at everything once, and stop posting as soon as something is broken; False when told to end.
