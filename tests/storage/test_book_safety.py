@@ -1,9 +1,7 @@
 """Books that don't hold are not posted to: broken by hand on real databases, one invariant at a time."""
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import make_url
@@ -22,7 +20,6 @@ from bioql_console.services.stripe_access import StripeAccess
 from bioql_console.storage.database import Database
 from tests.storage.people import NOW, add_people, person, rows, tamper
 from tests.storage.test_verify import PLANTED, fill_books
-from tests.waiting import wait_until
 
 ADA, BOB = 1, 2
 BREACHES = {
@@ -300,28 +297,3 @@ def test_check_can_be_stopped(books: Database) -> None:
     assert stopped.code == "check.stopped"
     assert percents == sorted(percents)
     assert safety.breaches()
-
-
-class Stumbling:
-    """A database whose first read meets a bug of ours."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self.reads = 0
-
-    def read(self) -> Any:
-        self.reads += 1
-        if self.reads == 1:
-            raise ZeroDivisionError("a bug")
-        return self._database.read()
-
-
-def test_a_bug_is_told_and_the_walks_go_on(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[threading.ExceptHookArgs] = []
-    monkeypatch.setattr(threading, "excepthook", told.append)
-    store: Any = Stumbling(sqlite_database)
-    sweep = LedgerSweep(store, safety_of(sqlite_database), lambda: NOW, first_s=0, every_s=0.01)
-    sweep.start()
-    wait_until(lambda: sweep.whole_ms is not None)
-    sweep.stop()
-    assert [each.exc_type for each in told] == [ZeroDivisionError]
