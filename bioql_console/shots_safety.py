@@ -30,15 +30,19 @@ async def take_unsafe_books(album: Any) -> None:
 
 
 async def take_full_disk(album: Any) -> None:
-    """As if the last write had met a full disk; the next one goes well."""
-    console, hand, notice = album.console, album.hand, album.window.trouble.bar
+    """As if the last write had met a full disk, and every look since finds it so."""
+    store, hand, notice = album.console.store, album.hand, album.window.trouble.bar
 
     def meet() -> None:
-        with suppress(OperatorError), console.store.troubles.writing():
+        with store.troubles.writing():
             raise FULL
 
-    await console.workers.database.run(meet)
-    await hand.until(notice.isVisible, "the window says so")
+    store.try_writing = meet
+    with suppress(OperatorError):
+        await album.console.workers.database.run(meet)
+    await hand.until(lambda: notice.isVisible() and notice.what.text() == FULL.what, "the window says so")
     await album._picture("database-full")
-    await console.workers.database.run(console.store.try_writing)
+    del store.try_writing
+    await album.console.workers.database.run(store.try_writing)
+    album.window.vitals.look_at_database()
     await hand.until(lambda: not notice.isVisible(), "it can be written again")
