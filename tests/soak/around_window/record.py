@@ -25,8 +25,8 @@ WARM_AFTER_S = 20 * 60
 SHORTEST_JUDGED_S = 10 * 60
 FLOOR_OF_S = 2 * 60
 JUDGED = "window_own_mib"
-# Connections come and go with the requests of a moment.
-COME_AND_GO = {"fds": 12, "threads": 4, "widgets": 40, "qt_wrappers": 400}
+# Connections come and go with the requests of a moment; Stripe sends up to sixteen at once, with two ends each.
+COME_AND_GO = {"fds": 36, "threads": 4, "widgets": 40, "qt_wrappers": 400}
 FEWER_NONES = 500
 
 
