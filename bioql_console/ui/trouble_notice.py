@@ -10,6 +10,8 @@ if TYPE_CHECKING:  # the first frame needs none of it
     from bioql_console.ui.vitals import Vitals
 
 SIDE, ABOVE = 18, 12
+# Where a sign of life about books that don't hold leads.
+BOOKS_PAGE = "activity"
 
 
 class TroubleNotice(NoticePlace):
@@ -32,7 +34,8 @@ class TroubleNotice(NoticePlace):
         if name != "database" or self._vitals is None:
             return
         sign = self._vitals.signs[name]
-        bad = sign.state == "bad"
+        # Books that don't hold have a band of their own, with the way back.
+        bad = sign.state == "bad" and sign.page != BOOKS_PAGE
         if bad:
             self.bar.show_notice(sign.reason, sign.cure, retry=True)
         else:

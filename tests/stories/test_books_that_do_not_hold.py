@@ -91,6 +91,7 @@ async def test_changed_balance_stops_posting_until_it_is_mended(data_dir: Path) 
         assert "User 1 is shown as owing $0.000001" in band.what.text()
         sign_of_life = desk.window.status.signs["database"]
         await desk.hand.until(lambda: sign_of_life.text() == "Books: nothing is posted", "the status bar says so")
+        assert not desk.window.trouble.bar.isVisible(), "it is said twice"
         report = await desk.console.workers.probe.run(check, desk.console.server.url)
         assert (report.books, report.healthy) == ("unsafe", False)
         (ledger,) = await desk.console.workers.probe.run(desk.console.doctor.run, ("ledger",))
