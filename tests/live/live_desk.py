@@ -70,6 +70,11 @@ class LiveDesk:
             rows = work.money_back.page(MoneyBackQuery(kinds=("dispute",)), None, 10).rows
         return rows[0]
 
+    def waiting(self) -> list[str]:
+        """The kinds of what waits in the outbox."""
+        with self.console.store.read() as work:
+            return [message.kind.value for message in work.outbox.due(2**62, 9)]
+
     def trail(self) -> list[tuple[str, str, str, str]]:
         """The activity trail about the lock, oldest first: action, subject, what, and for what."""
         with self.console.store.read() as work:

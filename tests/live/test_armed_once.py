@@ -225,9 +225,7 @@ async def test_usage_waits_until_metering_is_armed_with_its_sum(data_dir: Path, 
         await hand.until(lambda: live.standin.writes[before:], "usage goes by itself")
         await hand.until(lambda: bar.lock.text() == "Armed: Metering", "the bar says so")
         assert live.standin.writes[before:] == [("POST", "/v1/billing/meter_events")]
-        with live.console.store.read() as work:
-            waiting = [message.kind.value for message in work.outbox.due(2**62, 9)]
-        assert waiting == ["balance_credit", "close_link"], "money waits"
+        await hand.until(lambda: live.waiting() == ["balance_credit", "close_link"], "usage is sent, money waits")
         await hand.click(bar.lock)
         await hand.until(hand.dialogs, "it can be locked")
         await hand.click(hand.dialogs()[0].lock)
