@@ -73,7 +73,8 @@ class BackupsViewModel(ViewModel):
             self.ended.emit()
             if not stop.is_set():
                 raise error
-        await self._load()
+        finally:
+            self.refresh()  # not waited for: whoever presses again is not told that something is still being done
 
     def restore_command(self, backup: Backup | None) -> str:
         """What to type to put a backup in the ledger's place."""
