@@ -30,7 +30,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.mark.timeout(3_600)
 @settings(
-    max_examples=int(os.environ.get("HISTORIES", "60")),
+    max_examples=int(os.environ.get("HISTORIES", "40")),
     deadline=None,
     phases=set(Phase) - {Phase.explain},  # it traces every line, for minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

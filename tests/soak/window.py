@@ -81,9 +81,9 @@ def keychain_of_its_own(folder: Path) -> Iterator[None]:
     "Stripe",
     "An hour of fifty webhooks a second at the open window, each event twice and in disorder, beside wrong signatures, "
     "while Stripe answers a part of all calls with 429, 500 or not at all",
-    "Memory stays flat after the warm-up, files, threads and widgets do not grow, and every event and every cent is "
-    "where it belongs.",
-    figure="180,000 deliveries in the hour that it runs",
+    "Every event and every cent is where it belongs. Whether memory, files, threads and widgets grow is measured; "
+    "memory is not flat yet (decision 22).",
+    figure="27 minutes: 34,711 webhooks acknowledged, 0 events missing, 0 cents off",
 )
 def main() -> int:
     arguments = argparse.ArgumentParser(prog="scripts/soak window", description=__doc__)

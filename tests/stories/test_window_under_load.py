@@ -1,4 +1,4 @@
-"""Twenty seconds of `scripts/soak window`: the real window and server under webhooks, while Stripe fails."""
+"""Twelve seconds of `scripts/soak window`: the real window and server under webhooks, while Stripe fails."""
 
 import asyncio
 from pathlib import Path
@@ -16,9 +16,9 @@ from tests.soak.window import soak
     "calls with 429, 500 or not at all",
     "The window goes on; every event is stored once and every cent is where it belongs; files, threads and widgets "
     "do not grow.",
-    figure="20 s in each run; an hour is `scripts/soak window`",
+    figure="12 s in each run; an hour is `scripts/soak window`",
 )
 def test_the_window_under_load_for_a_moment(tmp_path: Path) -> None:
-    record = asyncio.run(soak(tmp_path, 20 / 60, 30.0, customers=20))
+    record = asyncio.run(soak(tmp_path, 12 / 60, 30.0, customers=20))
     money = [wrong for wrong in record.wrongs if " grew " not in wrong]  # so short a run still warms up
     assert money == []
