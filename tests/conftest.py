@@ -129,7 +129,7 @@ async def _finish(loop: asyncio.AbstractEventLoop) -> None:
 
 @pytest.fixture
 def until() -> Callable[..., Any]:
-    """`await until(condition, timeout=5)`; the same function as `tests.waiting.until`."""
+    """`await until(condition, timeout=20)`; the same function as `tests.waiting.until`."""
     return wait_until
 
 

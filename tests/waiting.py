@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 
-async def until(condition: Callable[[], object], timeout: float = 5.0) -> None:
+async def until(condition: Callable[[], object], timeout: float = 20.0) -> None:
     """Let the event loop run until `condition()` is true; looks every 5 ms.
 
     Raises:
@@ -19,7 +19,7 @@ async def until(condition: Callable[[], object], timeout: float = 5.0) -> None:
         await asyncio.sleep(0.005)
 
 
-def wait_until(condition: Callable[[], object], timeout: float = 5.0) -> None:
+def wait_until(condition: Callable[[], object], timeout: float = 20.0) -> None:
     """The same for tests without an event loop: other threads and processes go on meanwhile."""
     asyncio.run(until(condition, timeout))
 

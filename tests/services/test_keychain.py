@@ -269,15 +269,15 @@ def test_frozen_keychain_costs_the_deadline_and_no_more(keyring_session: Keychai
 )
 @pytest.mark.keychain
 def test_keychain_that_thaws_is_used_again_however_often_it_was_asked(keyring_session: KeychainSession) -> None:
-    keychain = KeychainSecrets(0.1)
+    keychain = KeychainSecrets(0.4)
     keyring_session.freeze()
     for _ in range(MOST_STUCK_CALLS + 2):
         assert keychain.probe().state == "frozen"
     stuck = [thread for thread in threading.enumerate() if thread.name == "keychain"]
     assert len(stuck) <= MOST_STUCK_CALLS, "A frozen keychain gets more and more threads."
     keyring_session.thaw()
-    wait_until(lambda: KeychainSecrets().probe().state == "ok")
-    wait_until(lambda: keychain.probe().state == "ok")
+    wait_until(lambda: KeychainSecrets().probe().state == "ok", 30)
+    wait_until(lambda: keychain.probe().state == "ok", 30)
 
 
 @pytest.mark.fault(
