@@ -140,8 +140,8 @@ async def test_links_for_a_selection_go_through_a_plan(data_dir: Path) -> None:
         desk.hand.dialogs()[0].reject()
         await desk.hand.open_page("payments")
         rows = desk.page("payments").table.model()
-        await desk.hand.until(lambda: rows.rowCount() > 3, "they are listed")
-        assert {link.state.value for link in rows.rows} == {"open"}
+        states = lambda: [link.state.value for link in rows.rows]  # noqa: E731
+        await desk.hand.until(lambda: rows.rowCount() > 3 and set(states()) == {"open"}, "they are listed, and open")
 
 
 async def _any_dialog(desk: Desk) -> list[Any]:
