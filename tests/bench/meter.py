@@ -92,7 +92,7 @@ def run() -> list[Figure]:
             sender.close()
             client.close()
             database.close()
-    return [Figure("meter, against a raw httpx loop", sent, raw, goal=0.8, unit="/s", more_is_better=True)]
+    return [Figure("against a raw httpx loop", sent, raw, goal=0.8, unit="/s", more_is_better=True)]
 
 
 def _now_ms() -> int:

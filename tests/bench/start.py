@@ -47,10 +47,10 @@ START = "import sys; from bioql_console.__main__ import main; sys.exit(main())"
 
 def run() -> list[Figure]:
     """The start on each platform that is here."""
-    figures = [_compare("start, offscreen", {"QT_QPA_PLATFORM": "offscreen"})]
+    figures = [_compare("offscreen", {"QT_QPA_PLATFORM": "offscreen"})]
     if screen_missing() is None:
         with private_screen() as display:
-            figures.append(_compare("start, xcb", {"QT_QPA_PLATFORM": "xcb", "DISPLAY": display}))
+            figures.append(_compare("xcb", {"QT_QPA_PLATFORM": "xcb", "DISPLAY": display}))
     return figures
 
 
