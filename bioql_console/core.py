@@ -42,6 +42,7 @@ from bioql_console.services.reconciliation.repairs import Repairs
 from bioql_console.services.reconciliation.tools import Tools
 from bioql_console.services.refunds import Refunds
 from bioql_console.services.registration import Registration
+from bioql_console.services.right_of_way import BehindIntake
 from bioql_console.services.right_to_send import RightToSend
 from bioql_console.services.stripe_access import StripeAccess
 from bioql_console.services.support import Support
@@ -195,11 +196,12 @@ class Core:
             hears=lambda: self.listener.on,
             every_s=every_s,
         )
-        applier = EventApplier(store, environment, changes, now_ms)
+        self.inbox_writer = InboxWriter(store, on_commit=self._wake_applier)
+        behind = BehindIntake(store, lambda: self.inbox_writer.busy)
+        applier = EventApplier(behind, environment, changes, now_ms)
         self.applier = ApplierThread(applier, SWEEP_S if self.database.shared else None)
         self.reconciliation = reconciliation_of(environment, store, stripe, open_scratch, now_ms)
         self.repairs = Repairs(Tools(store, stripe, applier, self.users, self.refunds, now_ms), changes)
-        self.inbox_writer = InboxWriter(store, on_commit=self.applier.wake)
         self._stop_sending = threading.Event()
         self._wake_sender = threading.Event()
         self._sender = threading.Thread(target=self._keep_sending, name="outbox", daemon=True)

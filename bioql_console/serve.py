@@ -17,7 +17,7 @@ from bioql_console.domain.rights import Role
 from bioql_console.embedded import bound_url, core_report, server_app, write_running_file
 from bioql_console.ledgers import ledger_at
 from bioql_console.sandbox import Sandbox
-from bioql_console.server.host import Served, bind, serve_until
+from bioql_console.server.host import Served, bind, loop_factory, serve_until
 from bioql_console.services.credentials import Credentials
 from bioql_console.services.hardening import harden
 from bioql_console.services.heap import keep_heap_small
@@ -101,7 +101,8 @@ def run(options: ServeOptions) -> int:
             sys.stdout.write(line + "\n")
         ready = _ready(core, bound_url(listening), stripe_base, sandbox)
         stack.callback(write_running_file(core, bound_url(listening), stripe_base, sandbox))
-        asyncio.run(_serve(served, lambda: _announce(ready, options.ready_file)))
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(_serve(served, lambda: _announce(ready, options.ready_file)))
     return 0
 
 

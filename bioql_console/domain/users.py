@@ -12,6 +12,7 @@ from bioql_console.domain.ledger import Balance
 KEY_PREFIX = "bioql_"
 DEV_KEY_PREFIX = "bioql_dev_"
 EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 LONGEST_NAME = 200
 # A hint of 14 characters must leave enough unsaid; keys that were brought in may be short.
 SHORTEST_HINTED = 22
@@ -108,7 +109,7 @@ class NewUser:
 
 def storable(text: str) -> bool:
     """Whether a database takes the text: no null byte, no half of a surrogate pair (JSON lets both through)."""
-    return "\x00" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+    return UNSTORABLE.search(text) is None
 
 
 def clean_name(name: object) -> str:

@@ -24,6 +24,7 @@ from bioql_console.server.own_rows import OwnRowsApi
 from bioql_console.server.parts import ServerParts
 from bioql_console.server.reading import ReadingApi
 from bioql_console.server.requests import Answer, ApiError
+from bioql_console.server.short_way import ShortWay
 from bioql_console.server.webhook_endpoint import Receive, Scope, Send, WebhookEndpoint, answer
 
 __all__ = ["ServerParts", "create_app"]
@@ -59,6 +60,9 @@ def create_app(parts: ServerParts) -> Any:
         else:
             await rest(scope, receive, send)
 
+    # Behind a proxy, who asks is known only on the long way.
+    short_way = ShortWay(webhook, WEBHOOK_PATH.encode(), parts.allowed_hosts)
+    app.short_way = None if parts.trusted_proxies else short_way  # type: ignore[attr-defined]
     return _behind(parts.trusted_proxies, app)
 
 

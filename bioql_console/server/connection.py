@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from bioql_console.server.crowd import Crowd
 from bioql_console.server.heads import LARGEST_HEAD, MOST_HEADERS, NO_HTTP, TOO_LARGE_HEAD, Refusal, refusal_of
+from bioql_console.server.short_way import ShortWay
 
 IDLE_S = 20
 HEAD_S = 10
@@ -32,6 +33,7 @@ class Stage(Enum):
 
 
 FULL = Refusal(503, "Too much is going on here; please try again in a moment")
+HEAD = Stage.HEAD
 SECONDS = {Stage.NOTHING: IDLE_S, Stage.HEAD: HEAD_S, Stage.BODY: BODY_S}
 
 
@@ -51,6 +53,8 @@ class GuardedConnection(HttpToolsProtocol):
         self._ending = False
         self._in_hand = 0
         self._running: RequestResponseCycle | None = None
+        self._due: tuple[RequestResponseCycle, Any] | None = None
+        self._short_way: ShortWay | None = getattr(self.app, "short_way", None)
         self._refusal: Refusal | None = None
         self._awaited: Stage | None = None
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -83,11 +87,14 @@ class GuardedConnection(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
+            self._start_due()
             self._end_after_answers()  # what follows is in the protocol that it asked for
             return
         except httptools.HttpParserError:
+            self._start_due()
             self._refuse(self._refusal or NO_HTTP)
             return
+        self._start_due()
         if stage is self._stage:  # else there is no more of it than one read brings
             self._fed += len(data)
         if self._stage is Stage.HEAD and self._fed > LARGEST_HEAD:
@@ -109,16 +116,20 @@ class GuardedConnection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._stage, self._head_size, self._fed = Stage.HEAD, 0, 0
+        self._stage, self._head_size, self._fed = HEAD, 0, 0
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
         self._check_head(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._stage is Stage.HEAD:  # else a trailer, which may not stand in for a header
-            self._check_head(len(name) + len(value))
-            super().on_header(name, value)
+        if self._stage is not HEAD:  # a trailer, which may not stand in for a header
+            return
+        self._check_head(len(name) + len(value))
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def _check_head(self, size: int) -> None:
         self._head_size += size
@@ -157,12 +168,21 @@ class GuardedConnection(HttpToolsProtocol):
     # --- answers ------------------------------------------------------------------------------------------------------
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Not before all that has come is read: then it is known whether the request is here as a whole."""
         self._running = cycle
-        super()._start_asgi_task(cycle, app)
+        self._due = cycle, app
+
+    def _start_due(self) -> None:
+        if self._due is None:
+            return
+        (cycle, app), self._due = self._due, None
+        if cycle.more_body or self._short_way is None or not self._short_way.take(cycle):
+            super()._start_asgi_task(cycle, app)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
         self._unset_keepalive_if_required()  # `_watch` knows more
+        self._start_due()
         if not self._answering:
             self._release()
         if self.transport.is_closing():

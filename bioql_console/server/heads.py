@@ -48,11 +48,12 @@ def refusal_of(version: str, target: bytes, headers: Sequence[tuple[bytes, bytes
     """
     if version not in VERSIONS:
         return Refusal(400, "Only HTTP/1.0 and HTTP/1.1 are spoken here")
-    times = Counter(name for name, _ in headers)
     values = dict(headers)
-    for name in SINGLE & times.keys():
-        if times[name] > 1:
-            return Refusal(400, f"The header {name.decode()} may be there only once")
+    if len(values) < len(headers):
+        times = Counter(name for name, _ in headers)
+        for name in SINGLE & times.keys():
+            if times[name] > 1:
+                return Refusal(400, f"The header {name.decode()} may be there only once")
     host = values.get(b"host")
     if host is None and version != "1.0":
         return Refusal(400, "The header host is missing")

@@ -134,7 +134,7 @@ class Host:
 
     def _run(self) -> None:
         try:
-            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            with asyncio.Runner(loop_factory=loop_factory()) as runner:
                 runner.run(self._main())
         except BaseException as error:
             self._failure = error
@@ -146,7 +146,8 @@ class Host:
         await serve_until(self._served, self._stop, self._ready.set)
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The fastest loop there is here; None for Python's own."""
     try:
         import uvloop
     except ImportError:  # not made for Windows

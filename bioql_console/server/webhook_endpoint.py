@@ -2,16 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from bioql_console.domain.errors import OperatorError
-from bioql_console.domain.webhooks import EventSource
+from bioql_console.domain.webhooks import EventSource, ReceivedEvent
 from bioql_console.services.credentials import fingerprint
-from bioql_console.services.event_intake import HEARTBEAT_TYPE, InboxWriter, MalformedEvent, parse
+from bioql_console.services.event_intake import HEARTBEAT_TYPE, InboxWriter, Item, MalformedEvent, parse
 from bioql_console.services.listener import ListenerStatus, Rejection
 
 Scope = MutableMapping[str, Any]
+Headers = Mapping[bytes, bytes]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -19,6 +20,7 @@ LARGEST_BODY = 256 * 1024
 SLOWEST_BODY_S = 10
 # Longer than a writer waits for its turn. Who delivers is told to come again; what is stored after all counts once.
 LONGEST_STORING_S = 8
+TOO_LATE = "The event could not be stored: the database does not answer."
 SOURCE_HEADER = b"bioql-source"
 
 
@@ -58,7 +60,7 @@ class WebhookEndpoint:
         try:
             await self._take(scope, receive)
         except Refused as refused:
-            self._status.rejected(Rejection(self._now_ms(), refused.status, refused.reason, _remote(scope)))
+            self.note(refused, scope)
             headers = ((b"allow", b"POST"),) if refused.status == 405 else ()
             await answer(send, refused.status, {"error": refused.reason}, headers)
         else:
@@ -67,11 +69,32 @@ class WebhookEndpoint:
     async def _take(self, scope: Scope, receive: Receive) -> None:
         if scope["method"] != "POST":
             raise Refused(405, "Only POST is answered here.")
+        self._require_on()
+        headers = dict(reversed(scope["headers"]))
+        event = self.checked(headers, await _body(headers, receive))
+        if event is None:
+            return
+        try:
+            async with asyncio.timeout(LONGEST_STORING_S):
+                await asyncio.wrap_future(self._writer.submit(event))
+        except OperatorError as error:
+            raise Refused(503, f"The event could not be stored: {error.what}") from error
+        except TimeoutError as error:
+            raise Refused(503, TOO_LATE) from error
+        self.heard()
+
+    def _require_on(self) -> None:
         if not self._status.on:
             raise Refused(503, "The listener is off.")
-        headers = scope["headers"]
-        body = await _body(headers, receive)
-        signature = _header(headers, b"stripe-signature")
+
+    def checked(self, headers: Headers, body: bytes) -> ReceivedEvent | None:
+        """The event that a request brings; None for a heartbeat, which is noted and not stored.
+
+        Raises:
+            Refused: It is not one that we take.
+        """
+        self._require_on()
+        signature = _text(headers, b"stripe-signature")
         now_ms = self._now_ms()
         secrets = self._secrets()
         verdict = self._verify(body, signature, secrets, now_ms)
@@ -87,22 +110,27 @@ class WebhookEndpoint:
             raise Refused(400, str(error)) from error
         if event.type == HEARTBEAT_TYPE:
             self._status.heard_heartbeat(now_ms)
-            return
-        try:
-            async with asyncio.timeout(LONGEST_STORING_S):
-                await asyncio.wrap_future(self._writer.submit(event))
-        except OperatorError as error:
-            raise Refused(503, f"The event could not be stored: {error.what}") from error
-        except TimeoutError as error:
-            raise Refused(503, "The event could not be stored: the database does not answer.") from error
-        self._status.heard_event(now_ms)
+            return None
+        return event
+
+    def store(self, items: Sequence[Item]) -> None:
+        """Hand events to the writer, which tells when they are durable, on its own thread."""
+        self._writer.put(items)
+
+    def heard(self) -> None:
+        """An event was stored."""
+        self._status.heard_event(self._now_ms())
+
+    def note(self, refused: Refused, scope: Scope) -> None:
+        """Show a refusal among those of the Webhooks page."""
+        self._status.rejected(Rejection(self._now_ms(), refused.status, refused.reason, _remote(scope)))
 
 
-async def _body(headers: Sequence[tuple[bytes, bytes]], receive: Receive) -> bytes:
-    length = _header(headers, b"content-length")
+async def _body(headers: Headers, receive: Receive) -> bytes:
+    length = _text(headers, b"content-length")
     if length.isdecimal() and int(length) > LARGEST_BODY:  # the parser has refused what is none
         raise Refused(413, f"The body is larger than {LARGEST_BODY // 1024} KiB.")
-    if _header(headers, b"content-encoding") not in ("", "identity"):
+    if _text(headers, b"content-encoding") not in ("", "identity"):
         raise Refused(415, "Compressed bodies are not accepted.")
     try:
         async with asyncio.timeout(SLOWEST_BODY_S):
@@ -127,16 +155,13 @@ async def _read(receive: Receive) -> bytes:
             return b"".join(chunks)
 
 
-def _source(headers: Sequence[tuple[bytes, bytes]]) -> EventSource:
+def _source(headers: Headers) -> EventSource:
     """Who brought it. Stripe's command line is told to say so when we start it; this is no proof of anything."""
-    return EventSource.CLI if _header(headers, SOURCE_HEADER) == "cli" else EventSource.HTTP
+    return EventSource.CLI if _text(headers, SOURCE_HEADER) == "cli" else EventSource.HTTP
 
 
-def _header(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> str:
-    for each, value in headers:
-        if each == name:
-            return value.decode("latin-1")
-    return ""
+def _text(headers: Headers, name: bytes) -> str:
+    return headers.get(name, b"").decode("latin-1")
 
 
 def _remote(scope: Scope) -> str:

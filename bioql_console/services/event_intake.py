@@ -3,10 +3,12 @@
 import json
 import queue
 import threading
-from collections.abc import Callable
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.users import storable
@@ -16,6 +18,8 @@ from bioql_console.services.ports import Store
 
 MOST_PER_COMMIT = 512
 TRIES = 4
+# More than Stripe sends for all of BioQL: somebody catches up, or tries how much we can bear.
+STORM_EVENTS, STORM_S = 16, 0.032
 HEARTBEAT_TYPE = "bioql.heartbeat"
 LONGEST_ID = 255
 
@@ -83,6 +87,17 @@ def iso_ms(text: str) -> int:
     return round((at - datetime.fromtimestamp(0, UTC)) / timedelta(milliseconds=1))
 
 
+class Waiting(Protocol):
+    """Who waits for an event to be durable: a `Future`, or what can be told like one. Called on the writer's thread."""
+
+    def set_running_or_notify_cancel(self) -> bool: ...
+    def set_result(self, result: None, /) -> None: ...
+    def set_exception(self, error: OperatorError, /) -> None: ...
+
+
+Item = tuple[ReceivedEvent, Waiting]
+
+
 class InboxWriter:
     """One thread that commits. Events that arrive during a commit share the next one.
 
@@ -93,15 +108,30 @@ class InboxWriter:
     def __init__(self, store: Store, on_commit: Callable[[], None] = lambda: None) -> None:
         self._store = store
         self._on_commit = on_commit
-        self._queue: queue.SimpleQueue[tuple[ReceivedEvent, Future[None]] | None] = queue.SimpleQueue()
+        self._storing = False
+        # When the last events came.
+        self._came_s: deque[float] = deque(maxlen=STORM_EVENTS)
+        self._queue: queue.SimpleQueue[Sequence[Item] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="inbox", daemon=True)
         self._thread.start()
 
     def submit(self, event: ReceivedEvent) -> Future[None]:
         """Resolved once the event is durably stored; holds an OperatorError `db.*` when it can't be."""
         future: Future[None] = Future()
-        self._queue.put((event, future))
+        self.put([(event, future)])
         return future
+
+    def put(self, items: Sequence[Item]) -> None:
+        """As `submit`, for who brings several, each with what is to be told."""
+        self._came_s.extend([time.monotonic()] * len(items))
+        self._queue.put(items)
+
+    @property
+    def busy(self) -> bool:
+        """Whether somebody waits for an event to be stored, or more come than anybody could apply at once."""
+        if self._storing or not self._queue.empty():
+            return True
+        return len(self._came_s) == STORM_EVENTS and self._came_s[0] > time.monotonic() - STORM_S
 
     def close(self) -> None:
         """Store what was submitted, then end."""
@@ -112,26 +142,27 @@ class InboxWriter:
         while True:
             batch, ended = self._next_batch()
             if batch:
+                self._storing = True
                 self._store_batch(batch)
+                self._storing = False
             if ended:
                 return
 
-    def _next_batch(self) -> tuple[list[tuple[ReceivedEvent, Future[None]]], bool]:
-        batch = []
-        item = self._queue.get()
-        while item is not None:
+    def _next_batch(self) -> tuple[list[Item], bool]:
+        batch: list[Item] = []
+        items = self._queue.get()
+        while items is not None:
             # Nobody waits any more for what was cancelled; from here on it can't be.
-            if item[1].set_running_or_notify_cancel():
-                batch.append(item)
+            batch += [item for item in items if item[1].set_running_or_notify_cancel()]
             if len(batch) >= MOST_PER_COMMIT:
                 return batch, False
             try:
-                item = self._queue.get_nowait()
+                items = self._queue.get_nowait()
             except queue.Empty:
                 return batch, False
         return batch, True
 
-    def _store_batch(self, batch: list[tuple[ReceivedEvent, Future[None]]]) -> None:
+    def _store_batch(self, batch: list[Item]) -> None:
         try:
             self._commit([event for event, _ in batch])
         except OperatorError as error:
@@ -157,7 +188,7 @@ class InboxWriter:
                 if error.code != "db.busy" or not tries_left:
                     raise
 
-    def _store_one_by_one(self, batch: list[tuple[ReceivedEvent, Future[None]]], bug: Exception) -> None:
+    def _store_one_by_one(self, batch: list[Item], bug: Exception) -> None:
         """An event over which we stumble keeps no other out."""
         if len(batch) > 1:
             for each in batch:
