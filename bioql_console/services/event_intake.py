@@ -103,9 +103,16 @@ class InboxWriter:
 
     Args:
         on_commit: Called on the writer's thread after each commit; must be quick.
+        clock_s: A clock that is never set back, seconds.
     """
 
-    def __init__(self, store: Store, on_commit: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        on_commit: Callable[[], None] = lambda: None,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock_s = clock_s
         self._store = store
         self._on_commit = on_commit
         self._storing = False
@@ -123,7 +130,7 @@ class InboxWriter:
 
     def put(self, items: Sequence[Item]) -> None:
         """As `submit`, for who brings several, each with what is to be told."""
-        self._came_s.extend([time.monotonic()] * len(items))
+        self._came_s.extend([self._clock_s()] * len(items))
         self._queue.put(items)
 
     @property
@@ -131,7 +138,7 @@ class InboxWriter:
         """Whether somebody waits for an event to be stored, or more come than anybody could apply at once."""
         if self._storing or not self._queue.empty():
             return True
-        return len(self._came_s) == STORM_EVENTS and self._came_s[0] > time.monotonic() - STORM_S
+        return len(self._came_s) == STORM_EVENTS and self._came_s[0] > self._clock_s() - STORM_S
 
     def close(self) -> None:
         """Store what was submitted, then end."""

@@ -21,11 +21,21 @@ class BehindIntake:
 
     Args:
         busy: Whether somebody waits to be acknowledged.
+        clock_s: A clock that is never set back, seconds.
+        rest: Lets so many seconds pass.
     """
 
-    def __init__(self, store: Store, busy: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        busy: Callable[[], bool],
+        clock_s: Callable[[], float] = time.monotonic,
+        rest: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._store = store
         self._busy = busy
+        self._clock_s = clock_s
+        self._rest = rest
         self._earliest_s = 0.0
 
     def read(self) -> AbstractContextManager[Work]:
@@ -33,14 +43,14 @@ class BehindIntake:
 
     @contextmanager
     def write(self) -> Iterator[Work]:
-        while self._busy() and (left_s := self._earliest_s - time.monotonic()) > 0:
-            time.sleep(min(left_s, LOOK_AGAIN_S))
-        began_s = time.monotonic()
+        while self._busy() and (left_s := self._earliest_s - self._clock_s()) > 0:
+            self._rest(min(left_s, LOOK_AGAIN_S))
+        began_s = self._clock_s()
         try:
             with self._store.write() as work:
                 yield work
         finally:
-            ended_s = time.monotonic()
+            ended_s = self._clock_s()
             self._earliest_s = ended_s + (ended_s - began_s) * (1 / LEAST_SHARE - 1)
 
     @property

@@ -3,7 +3,9 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 # The Debian package of each program; most are called alike.
 PACKAGES: Mapping[str, str] = {
@@ -34,6 +36,16 @@ def missing(*programs: str) -> str:
     packages = [PACKAGES[program] for program in absent]
     verb = "is" if len(absent) == 1 else "are"
     return f"{' and '.join(absent)} {verb} not here: sudo {' '.join(INSTALL[:4])} {' '.join(packages)}"
+
+
+def libraries(*names: str) -> Path:
+    """The folder with libraries of others, for PYTHONPATH: beside ours, and never a part of what we run on."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bioql-console-bench" / "libraries"
+    absent = [name for name in names if not (folder / name).exists()]
+    if absent:
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder), *absent]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return folder
 
 
 def version(program: str) -> str:
