@@ -133,23 +133,10 @@ def doctor(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
 @app.command()
 def verify(data_dir: DataDir = None, database: DatabaseUrl = None, as_json: AsJson = False) -> None:
-    """Recompute the whole ledger and name every difference."""
-    from bioql_console.domain.money import plain_dollars
-    from bioql_console.inspection import run_verify
+    """Recompute every ledger that the window would open, or the named one, and name every difference."""
+    from bioql_console.verifying import answer
 
-    found = run_verify(data_dir, database)
-    if as_json:
-        differences = [{"what": d.what, "cure": d.cure, "user_id": d.user_id} for d in found.differences]
-        answer = {"ok": found.ok, "users": found.users, "entries": found.entries, "owed_micros": found.owed_micros}
-        typer.echo(
-            json.dumps({**answer, "credit_micros": found.credit_micros, "differences": differences}, ensure_ascii=False)
-        )
-    else:
-        typer.echo(f"{found.users:,} users, {found.entries:,} entries, {plain_dollars(found.owed_micros)} owed")
-        for difference in found.differences:
-            typer.echo(shown(f"DIFFERENCE  {difference.what}\n            → {difference.cure}"))
-        typer.echo("The books balance." if found.ok else f"{len(found.differences)} differences.")
-    raise typer.Exit(0 if found.ok else 1)
+    raise typer.Exit(answer(data_dir, database, as_json=as_json))
 
 
 @app.command()

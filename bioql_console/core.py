@@ -13,12 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from bioql_console.domain.environment import Environment
-from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.rights import Role
 from bioql_console.sandbox import Sandbox
 from bioql_console.services.backups import Backups
 from bioql_console.services.book_safety import BookSafety
-from bioql_console.services.bugs import note_bug
 from bioql_console.services.changes import Change, Changes
 from bioql_console.services.checkout_links import CheckoutLinks
 from bioql_console.services.credentials import Credentials
@@ -31,6 +29,7 @@ from bioql_console.services.ledger_sweep import LedgerSweep
 from bioql_console.services.legacy.legacy_import import LegacyImport
 from bioql_console.services.listener import ListenerStatus
 from bioql_console.services.live_lock import LiveLock
+from bioql_console.services.lost_links import LostLinks
 from bioql_console.services.meter_repair import MeterRepair
 from bioql_console.services.meter_setup import MeterSetup
 from bioql_console.services.missed_events import MissedEvents
@@ -165,6 +164,7 @@ class Core:
         self.usage = UsageRecording(store, changes, now_ms, threshold)
         self.refunds = Refunds(store, stripe, self.users, changes, now_ms)
         self.checkouts = CheckoutLinks(store, stripe, changes, now_ms, environment)
+        self._lost_links = LostLinks(store, self.checkouts, now_ms)
         self.imports = LegacyImport(
             store, open_legacy, self.backups.before_import, changes, now_ms, tidy=self.backups.tidy
         )
@@ -204,7 +204,8 @@ class Core:
         self.repairs = Repairs(Tools(store, stripe, applier, self.users, self.refunds, now_ms), changes)
         self._stop_sending = threading.Event()
         self._wake_sender = threading.Event()
-        self._sender = threading.Thread(target=self._keep_sending, name="outbox", daemon=True)
+        sending = (self._stop_sending, self._wake_sender, self._beside_sending)
+        self._sender = threading.Thread(target=self.outbox.run, args=sending, name="outbox", daemon=True)
 
     def _tell_of_others(self, topics: frozenset[str]) -> None:
         self.changes.publish(*map(Change, sorted(topics)))
@@ -233,16 +234,8 @@ class Core:
     def _tell_of_lock(self) -> None:
         self.changes.publish(*(Change(topic) for topic in ("live", "outbox", "activity")))
 
-    def _keep_sending(self) -> None:
-        """Links whose answer a crash cut off are found again first."""
-        try:
-            if self.stripe.enabled:
-                self.checkouts.recover(lost_only=True)
-        except OperatorError:
-            pass  # the Payments page asks again
-        except Exception as bug:
-            note_bug(bug)
-        self.outbox.run(self._stop_sending, self._wake_sender, self.error_reports.run_due)
+    def _beside_sending(self) -> int:
+        return self.error_reports.run_due() + self._lost_links.look_if_due()
 
     def start(self) -> None:
         """Finish what a crash left, then keep applying and sending. Who may only read leaves that to the others."""

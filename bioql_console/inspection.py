@@ -1,4 +1,4 @@
-"""`verify` and `doctor`: looking at data that a running server or window may be using, without touching it."""
+"""`doctor`: looking at data that a running server or window may be using, without touching it."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,6 @@ from pathlib import Path
 from bioql_console.core import Core, database_url, now_ms
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
-from bioql_console.domain.verification import Difference, Verification
 from bioql_console.ledgers import ledger_at
 from bioql_console.services.changes import Changes
 from bioql_console.services.checks import CheckResult
@@ -19,54 +18,8 @@ from bioql_console.services.missed_events import MissedEvents
 from bioql_console.services.server_health import check
 from bioql_console.services.stripe_access import StripeAccess
 from bioql_console.settings import data_directory, environment_directory, load
-from bioql_console.storage.database import sqlite_url
 
 RUNNING_FILE = "running.json"
-
-
-def run_verify(data_dir: Path | None, url: str | None) -> Verification:
-    """Verify one database, or every environment's ledger in a data directory, added up.
-
-    Raises:
-        OperatorError: `db.absent` when there is no ledger at all.
-    """
-    if url:
-        return _verify(url)
-    folder = data_directory(data_dir)
-    paths = {environment: environment_directory(folder, environment) / "bioql.db" for environment in Environment}
-    found = {env: _verify(sqlite_url(path)) for env, path in paths.items() if path.exists()}
-    if not found:
-        raise OperatorError(
-            f"There is no ledger in {folder}.",
-            fix="Start the console or `serve` once, or name another --data-dir.",
-            code="db.absent",
-        )
-    return _added_up(found)
-
-
-def _verify(url: str) -> Verification:
-    database = ledger_at(url)
-    try:
-        database.open_existing()
-        with database.read() as work:
-            return work.verifier.run()
-    finally:
-        database.close()
-
-
-def _added_up(found: dict[Environment, Verification]) -> Verification:
-    differences = [
-        Difference(f"{environment.word}: {difference.what}", difference.cure, difference.user_id)
-        for environment, verification in found.items()
-        for difference in verification.differences
-    ]
-    return Verification(
-        users=sum(each.users for each in found.values()),
-        entries=sum(each.entries for each in found.values()),
-        owed_micros=sum(each.owed_micros for each in found.values()),
-        credit_micros=sum(each.credit_micros for each in found.values()),
-        differences=tuple(differences),
-    )
 
 
 def run_doctor(data_dir: Path | None) -> list[CheckResult]:

@@ -230,21 +230,24 @@ class CheckoutLinks:
         """
         now_ms = self._now_ms()
         with self._store.read() as work:
-            unfinished = work.checkouts.unfinished()
-            given_up = work.checkouts.without_session(now_ms - LONGEST_OPEN_MS)
+            lost = work.checkouts.without_session(now_ms - LONGEST_OPEN_MS)
+            unfinished = [] if lost_only else work.checkouts.unfinished()
         changed, paid = 0, 0
-        for link in [*given_up, *unfinished]:
-            if not link.session_id:
-                changed += self._find_again(link, now_ms)
-            elif not lost_only:
+        for link in lost:
+            changed += self.settle(link, self.find(link), now_ms)
+        for link in unfinished:
+            if link.session_id:
                 status = self._status(link)
                 changed += status == "expired"
                 paid += status == "complete"
         return Recovered(changed, paid)
 
-    def _find_again(self, link: CheckoutLink, now_ms: int) -> bool:
-        """Keep what Stripe made of a link whose answer was lost, or close it when a newer link took its place."""
-        session = self.find(link)
+    def settle(self, link: CheckoutLink, session: CheckoutSession | None, now_ms: int) -> bool:
+        """Keep what Stripe made of a link whose answer was lost, or close it when a newer link took its place.
+
+        Returns:
+            Whether the link stands otherwise now.
+        """
         if session is None:
             # Stripe never made it, unless somebody is asking right now.
             if link.state is CheckoutState.EXPIRED or now_ms - link.created_ms < LONGEST_CALL_MS:

@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, update
 
 from bioql_console.domain.checkout import CheckoutLink, CheckoutState
 from bioql_console.domain.money import cents_half_up
@@ -106,13 +106,14 @@ class Checkouts:
         return [_link(row) for row in self._connection.execute(statement)]
 
     def without_session(self, since_ms: int) -> list[CheckoutLink]:
-        """Links that were given up before Stripe answered, made since then."""
-        statement = _select().where(
-            checkouts.c.state == CheckoutState.EXPIRED.value,
-            checkouts.c.session_id.is_(None),
-            checkouts.c.created_ms >= since_ms,
-        )
-        return [_link(row) for row in self._connection.execute(statement)]
+        """Links that Stripe has not answered yet, and those that were given up before it did, made since then."""
+        given_up = and_(checkouts.c.state == CheckoutState.EXPIRED.value, checkouts.c.created_ms >= since_ms)
+        lost = or_(checkouts.c.state == CheckoutState.CREATING.value, given_up)
+        found = [
+            _link(row) for row in self._connection.execute(_select().where(checkouts.c.session_id.is_(None), lost))
+        ]
+        # Those given up first: what took their place may be among the others.
+        return sorted(found, key=lambda link: link.state is CheckoutState.CREATING)
 
     def processing_cents(self, user_id: int) -> int:
         """What banks were asked to pay on a user's links and have not paid yet."""

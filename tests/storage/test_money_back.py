@@ -71,6 +71,6 @@ def test_the_database_lets_one_open_link_through(database: Database) -> None:
         work.checkouts.set_state(first.reference, CheckoutState.FAILED)
         assert work.checkouts.add(second)
         assert [link.reference for link in work.checkouts.unfinished(ada)] == ["ref_2"]
-        assert work.checkouts.without_session(NOW) == []
+        assert [link.reference for link in work.checkouts.without_session(NOW)] == ["ref_2"]
         work.checkouts.set_state(second.reference, CheckoutState.EXPIRED)
         assert [link.reference for link in work.checkouts.without_session(NOW)] == ["ref_2"]

@@ -102,6 +102,7 @@ BY_KEY: dict[str, Ask] = {
     "the next message": lambda work: work.outbox.next_due_ms(),
     "a link by reference": lambda work: work.checkouts.by_reference("ref1"),
     "a link by session": lambda work: work.checkouts.by_session("cs_1"),
+    "links without a session": lambda work: work.checkouts.without_session(NOW),
     "a user's links": lambda work: work.checkouts.page(CheckoutQuery(user_id=1), None, 20),
     "a user's links, next page": lambda work: work.checkouts.page(CheckoutQuery(user_id=1), AFTER, 20),
     "links, next page": lambda work: work.checkouts.page(CheckoutQuery(), AFTER, 20),

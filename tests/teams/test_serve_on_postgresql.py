@@ -16,9 +16,9 @@ import pytest
 from bioql_console.demo_data import fill_data_dir
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
-from bioql_console.inspection import run_verify
 from bioql_console.reconciling import ReconcileOptions, run_reconcile
 from bioql_console.services.demo import demo_api_key
+from bioql_console.verifying import run_verify
 from tests.teams.network import PASSWORD, Network
 from tests.waiting import wait_until
 
@@ -68,7 +68,7 @@ def test_paying_through_serve_on_the_teams_server(server: Network, data_dir: Pat
             assert httpx.post(page, data=form, trust_env=False).status_code == 303
             wait_until(lambda: http.get("/dashboard/invoices").json()["current_balance"] == 0, 20)
     found = run_verify(None, owner)
-    assert (found.ok, found.users) == (True, 3)
+    assert (found.ok, found.total.users) == (True, 3)
 
 
 def test_a_password_file_of_libpqs_is_heeded(server: Network, data_dir: Path, tmp_path: Path) -> None:

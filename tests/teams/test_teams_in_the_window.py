@@ -9,9 +9,9 @@ from PySide6.QtWidgets import QAbstractButton
 
 from bioql_console.domain.rights import Role
 from bioql_console.flow import PaymentFlow
-from bioql_console.inspection import run_verify
 from bioql_console.ui.widgets.buttons import MenuButton
 from bioql_console.ui.widgets.gates import Gate
+from bioql_console.verifying import run_verify
 from tests.databases import a_user_of, drop_database, fresh_database
 from tests.stories.windows import Desk, open_window
 
@@ -34,8 +34,8 @@ async def test_the_whole_payment_flow_on_the_teams_database(data_dir: Path, url:
         assert len(said) == 13
         assert desk.console.store.words.startswith("PostgreSQL")
     found = run_verify(None, url)
-    assert found.ok, found.differences
-    assert found.users == USERS
+    assert found.ok, found.total.differences
+    assert found.total.users == USERS
 
 
 def counts(url: str) -> dict[str, int]:

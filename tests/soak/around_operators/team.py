@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -130,14 +131,12 @@ class Team:
         for member in self.members[SERVERS:]:
             member.end()
         quiet = [
-            ("an event was not delivered", lambda: not self._undelivered(), 120.0),
-            ("an event was not applied", lambda: not self._inbox(EventState.RECEIVED), 60.0),
+            ("an event was not delivered", self._undelivered, 60.0),
+            ("an event was not applied", lambda: self._inbox(EventState.RECEIVED), 60.0),
         ]
         if drain_s:
-            quiet.append(("a message was not sent", lambda: not self._waiting(), drain_s))
-            quiet.append(("an event was not delivered in the end", lambda: not self._undelivered(), 60.0))
-            quiet.append(("an event was not applied in the end", lambda: not self._inbox(EventState.RECEIVED), 60.0))
-        wrong = [words for words, holds, seconds in quiet if not self._until(holds, seconds)]
+            quiet = [*quiet, ("a message was not sent", self._waiting, drain_s), *quiet]
+        wrong = [f"{words}: {self._under_way()}" for words, left, seconds in quiet if not self._settles(left, seconds)]
         for member in self.members[:SERVERS]:
             member.end()
         return wrong
@@ -150,9 +149,32 @@ class Team:
             pause.wait(0.05)
         return True
 
+    def _settles(self, left: Callable[[], int], patience_s: float) -> bool:
+        """Whether nothing is left in the end; it may take as long as it takes, while there is less and less."""
+        fewest, end, pause = left(), time.monotonic() + patience_s, threading.Event()
+        while now_left := left():
+            if now_left < fewest:
+                fewest, end = now_left, time.monotonic() + patience_s
+            elif time.monotonic() > end:
+                return False
+            pause.wait(0.2)
+        return True
+
     def _undelivered(self) -> int:
-        found = self._http.get("/_sandbox/deliveries", params={"state": "pending"}).json()
-        return len(found["data"])
+        with self.sandbox._store.transaction():
+            (count,) = self.sandbox._store.db.execute(
+                "SELECT count(*) FROM deliveries WHERE state = 'pending'"
+            ).fetchone()
+        return int(count)
+
+    def _under_way(self) -> str:
+        """What has not come to rest, for whoever has to find out why."""
+        found = self._http.get("/_sandbox/deliveries", params={"state": "pending"}).json()["data"]
+        waiting = Counter((each["url"], str(each["status_codes"][-3:])) for each in found)
+        gone = [each.orders.name for each in self.members[:SERVERS] if each.process.poll() is not None]
+        words = ", ".join(f"{n} to {url} after {codes}" for (url, codes), n in waiting.most_common(5))
+        counted = f"{self._inbox(EventState.RECEIVED)} to apply, {self._waiting()} to send"
+        return f"{words or 'nothing'} to deliver, {counted}, servers gone: {gone or 'none'}"
 
     def _inbox(self, state: EventState) -> int:
         with self.database.read() as work:
