@@ -7,6 +7,7 @@ import pytest
 
 from bioql_console.storage.database import Database, sqlite_url
 from tests.databases import copied, drop_database, fresh_database, postgres_missing, private_cluster
+from tests.money.consoles import Console
 from tests.money.world import World
 
 KINDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
@@ -61,3 +62,10 @@ def world(
     made = World(tmp_path, "w", tmp_path_factory.getbasetemp(), url)
     yield made
     made.close()
+
+
+@pytest.fixture
+def other(world: World) -> Iterator[Console]:
+    console = Console(world)
+    yield console
+    console.database.close()

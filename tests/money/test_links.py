@@ -1,7 +1,6 @@
 """One open link per balance, whatever is cut off and whoever presses; links that no longer fit; payments that don't."""
 
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +10,6 @@ from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.paging import CheckoutQuery
 from bioql_console.domain.users import User
 from bioql_console.services.checkout_links import LONGEST_CALL_MS, CheckoutLinks
-from bioql_console.services.lost_links import EVERY_MS, LostLinks
 from tests.money.consoles import Console, lose_answer
 from tests.money.test_invoices_and_links import agrees, month_is_invoiced, uses
 from tests.money.world import BACK, DAY, HOUR, World
@@ -24,13 +22,6 @@ def ada(world: World) -> User:
     uses(world, ada, 360)
     world.drain()
     return ada
-
-
-@pytest.fixture
-def other(world: World) -> Iterator[Console]:
-    console = Console(world)
-    yield console
-    console.database.close()
 
 
 def links_of(world: World, user: User) -> list[CheckoutLink]:
@@ -190,46 +181,6 @@ def test_a_link_that_stripe_never_made_is_given_up_in_time(world: World, other: 
     world.advance(LONGEST_CALL_MS // 1000)
     assert world.links.recover().changed == 1
     assert [link.state.value for link in links_of(world, ada)] == ["expired"]
-
-
-@pytest.mark.fault(
-    "Stripe",
-    "Stripe's answer to a new link is lost while no console is started, and the next question about it fails too",
-    "A console that runs finds the link by itself as soon as Stripe answers again; it is payable then.",
-    figure="looked for once a minute, 1 page at Stripe",
-)
-def test_lost_links_are_looked_for_again_while_a_console_runs(world: World, other: Console, ada: User) -> None:
-    lost = LostLinks(world.database, world.links, world.now_ms)
-    assert lost.look_if_due() == 0
-    other.way.after = lose_answer
-    with pytest.raises(OperatorError):
-        other.links.open(ada.id, **BACK)
-    world.advance(EVERY_MS // 1000)
-    assert lost.look_if_due() == 0, "its maker may be asking right now"
-    world.advance(LONGEST_CALL_MS // 1000)
-    world.sandbox.app._faults.add("reset", "/v1/checkout/sessions", 10)
-    with pytest.raises(OperatorError):
-        lost.look_if_due()
-    world.sandbox.app._faults.add(None, ".*", 0)
-    assert lost.look_if_due() == 0, "it was looked at a moment ago"
-    world.advance(EVERY_MS // 1000)
-    assert lost.look_if_due() == 1
-    (found,) = links_of(world, ada)
-    assert found.is_payable(world.now_ms())
-    assert world.pay(found.url) == 303
-
-
-def test_a_link_that_stripe_never_made_is_asked_about_no_more(world: World, other: Console, ada: User) -> None:
-    lost = LostLinks(other.database, other.links, world.now_ms)
-    other.way.before = lose_answer
-    with pytest.raises(OperatorError):
-        other.links.open(ada.id, **BACK)
-    world.advance(LONGEST_CALL_MS // 1000)
-    assert lost.look_if_due() == 1
-    assert [link.state.value for link in links_of(world, ada)] == ["expired"]
-    world.advance(EVERY_MS // 1000)
-    world.sandbox.app._faults.add("reset", "/v1/checkout/sessions", 10)
-    assert lost.look_if_due() == 0, "Stripe was asked again"
 
 
 def test_asking_stripe_about_a_paid_link_leaves_the_money_to_its_event(world: World, ada: User) -> None:
