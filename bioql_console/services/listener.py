@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bioql_console.domain.errors import OperatorError
+from bioql_console.services.authorities import authorities
 from bioql_console.services.changes import Change, Changes
 from bioql_console.services.event_intake import HEARTBEAT_TYPE
 
@@ -146,7 +147,7 @@ class Heartbeat:
         body = json.dumps(event).encode()
         headers = {"Stripe-Signature": sign(body, secrets[0], now_ms), "Content-Type": "application/json"}
         try:
-            with httpx.Client(timeout=5, trust_env=False) as client:
+            with httpx.Client(timeout=5, trust_env=False, verify=authorities()) as client:
                 answer = client.post(url, content=body, headers=headers)
         except httpx.HTTPError as error:
             raise _deaf(url, "it does not answer") from error

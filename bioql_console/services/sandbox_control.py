@@ -3,6 +3,7 @@
 from typing import Any
 
 from bioql_console.domain.errors import OperatorError
+from bioql_console.services.authorities import authorities
 
 
 class SandboxControl:
@@ -78,7 +79,7 @@ class SandboxControl:
         import httpx  # takes a moment to import; only the laboratory needs it
 
         try:
-            with httpx.Client(timeout=10, trust_env=False) as client:
+            with httpx.Client(timeout=10, trust_env=False, verify=authorities()) as client:
                 answer = client.request(method, f"{self.base}/_sandbox/{route}", json=body)
         except httpx.HTTPError as error:
             raise OperatorError(

@@ -5,6 +5,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from bioql_console.services.authorities import authorities
+
 TIMEOUT_S = 4.0
 LARGEST_ANSWER = 64_000
 # Older servers don't mention their database.
@@ -51,7 +53,7 @@ def check(url: str, timeout_s: float = TIMEOUT_S) -> HealthReport:
     now_ms = time.time_ns() // 1_000_000
     try:
         with (
-            httpx.Client(timeout=timeout_s, trust_env=False) as client,
+            httpx.Client(timeout=timeout_s, trust_env=False, verify=authorities()) as client,
             client.stream("GET", address, headers={"ngrok-skip-browser-warning": "true"}) as answer,
         ):
             body = _read(answer, started + timeout_s)

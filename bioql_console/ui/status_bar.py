@@ -44,6 +44,7 @@ class StatusBar(QFrame):
         self.clock = PlainLabel("", "muted")
         row.addWidget(self.clock)
         self.popover: Popover | None = None
+        self._dots: dict[str, QIcon] = {}
         for name, vital in UNKNOWN.items():
             self.signs[name].setText(vital.words)
 
@@ -51,18 +52,25 @@ class StatusBar(QFrame):
         self._vitals[name] = vital
         sign = self.signs[name]
         sign.setText(in_line(vital.words).replace("&", "&&"))
-        sign.setIcon(_dot(color(vital.state)))
+        sign.setIcon(self._dot(vital))
         sign.setToolTip(tip("\n".join(part for part in (vital.reason, vital.cure) if part)))
 
     def restyle_dots(self) -> None:
         """Draw the dots in the colours of another theme."""
         for name, vital in self._vitals.items():
-            self.signs[name].setIcon(_dot(color(vital.state)))
+            self.signs[name].setIcon(self._dot(vital))
 
     def forget(self) -> None:
         """Nothing is known any more."""
         for name, vital in UNKNOWN.items():
             self.show_sign(name, vital)
+
+    def _dot(self, vital: Vital) -> "QIcon":
+        """Drawn once in each colour: of every new picture Qt keeps what it made of it, up to ten mebibytes in all."""
+        ink = color(vital.state)
+        if ink.name() not in self._dots:
+            self._dots[ink.name()] = _dot(ink)
+        return self._dots[ink.name()]
 
     def _explain(self, name: str) -> None:
         vital = self._vitals[name]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+import shiboken6
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLayout, QPushButton, QVBoxLayout, QWidget
 
@@ -207,24 +208,44 @@ class KeyValues(QWidget):
         self._grid.setVerticalSpacing(6)
         self._grid.setColumnStretch(1, 1)
         self._rows: tuple[tuple[str, str], ...] = ()
+        self._labels: list[tuple[PlainLabel, PlainLabel]] = []
 
     def rows(self) -> tuple[tuple[str, str], ...]:
         """What is shown."""
         return self._rows
 
     def show_rows(self, rows: Sequence[tuple[str, str]]) -> None:
+        """Show these. Labels stay, also those that are not needed now: under a flood of changes nothing is made anew,
+        and what is marked in a value that did not change stays marked.
+        """
+        if tuple(rows) == self._rows:
+            return
         self._rows = tuple(rows)
-        clear(self._grid)
-        for number, (name, value) in enumerate(rows):
-            label = PlainLabel(value).wrapped().selectable()
-            self._grid.addWidget(PlainLabel(name, "muted"), number, 0, Qt.AlignmentFlag.AlignTop)
-            self._grid.addWidget(label, number, 1)
+        while len(self._labels) < len(rows):
+            self._add_labels()
+        for number, labels in enumerate(self._labels):
+            needed = number < len(rows)
+            for label, text in zip(labels, rows[number] if needed else ("", ""), strict=True):
+                label.setText(text)
+                label.setVisible(needed)
+
+    def _add_labels(self) -> None:
+        number, name, value = len(self._labels), PlainLabel("", "muted"), PlainLabel().wrapped().selectable()
+        self._grid.addWidget(name, number, 0, Qt.AlignmentFlag.AlignTop)
+        self._grid.addWidget(value, number, 1)
+        self._labels.append((name, value))
 
 
 def clear(layout: QLayout) -> None:
-    """Take everything out of a layout and delete it."""
+    """Take everything out of a layout and delete it, the layouts inside it too.
+
+    What `takeAt` returns belongs to nobody: neither Qt nor PySide would delete it, a hundred bytes each time.
+    """
     while (item := layout.takeAt(0)) is not None:
-        widget = item.widget()
+        widget, inside = item.widget(), item.layout()
         if widget is not None:
             widget.hide()
             widget.deleteLater()
+        elif inside is not None:
+            clear(inside)
+        shiboken6.delete(item)

@@ -4,9 +4,7 @@ Prints its server's address as JSON, waits for a line, then prints its signs eve
 order.
 """
 
-import _sqlite3
 import asyncio
-import ctypes
 import itertools
 import json
 import sys
@@ -23,16 +21,12 @@ from bioql_console.gui_options import GuiOptions
 from bioql_console.ui.hand import Hand
 from bioql_console.ui.session import Session
 from bioql_console.ui.start import start
+from tests.soak.around_window.heap import heap
 
 PAGES = ("overview", "users", "payments", "webhooks", "meter", "activity", "balances", "server")
 TICK_S = 0.02
 LOOKS_AT_A_PAGE_S = 3.0
 SAYS_EVERY_S = 5.0
-MIB = 1 << 20
-HEAP_FIGURES = (
-    *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
-    *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
-)
 
 
 class Lateness:
@@ -106,26 +100,6 @@ def signs() -> dict[str, float]:
         "none_references": sys.getrefcount(None),
         "python_blocks": sys.getallocatedblocks(),
         **heap(),
-    }
-
-
-class MallInfo(ctypes.Structure):
-    """glibc's `mallinfo2`: the heaps of all threads together, in bytes."""
-
-    _fields_ = tuple((name, ctypes.c_size_t) for name in HEAP_FIGURES)
-
-
-def heap() -> dict[str, float]:
-    """What Qt, SQLite and others asked of malloc and have not given back, and what malloc keeps for the next time."""
-    ask = ctypes.CDLL(None).mallinfo2
-    ask.restype = MallInfo
-    found = ask()
-    used_by_sqlite = ctypes.CDLL(_sqlite3.__file__).sqlite3_memory_used
-    used_by_sqlite.restype = ctypes.c_int64
-    return {
-        "heap_used_mib": (found.uordblks + found.hblkhd) / MIB,
-        "heap_free_mib": found.fordblks / MIB,
-        "sqlite_mib": used_by_sqlite() / MIB,
     }
 
 
