@@ -22,6 +22,7 @@ from sqlalchemy import (
 from bioql_console.domain.event_coverage import HOUR_MS, HourOfEvents
 from bioql_console.domain.paging import Cursor, EventQuery, Page
 from bioql_console.domain.webhooks import Claim, EventSource, EventState, InboxEvent, Outcome, ReceivedEvent
+from bioql_console.storage import intake
 from bioql_console.storage.bulk import reserve_ids
 from bioql_console.storage.statements import insert, like_literal, search_term
 from bioql_console.storage.tables import inbox, users
@@ -35,11 +36,7 @@ class Inbox:
 
     def add(self, events: Sequence[ReceivedEvent]) -> None:
         """Store events; one that is known already only counts as delivered once more."""
-        statement = insert(self._connection, inbox)
-        statement = statement.on_conflict_do_update(
-            index_elements=["event_id"], set_={"deliveries": inbox.c.deliveries + 1}
-        )
-        self._connection.execute(statement, self._numbered(events))
+        intake.store(self._connection, events)
 
     def add_missed(self, events: Sequence[ReceivedEvent]) -> set[str]:
         """Store events that nobody delivered, in this order. The ids of those that were not here already."""
