@@ -21,7 +21,7 @@ from bioql_console.services.changes import Change, Changes
 from bioql_console.services.checkout_links import CheckoutLinks
 from bioql_console.services.credentials import Credentials
 from bioql_console.services.error_reports import ErrorReportFeed, ErrorReports
-from bioql_console.services.event_applier import ApplierThread, EventApplier
+from bioql_console.services.event_applier import TOGETHER, ApplierThread, EventApplier
 from bioql_console.services.event_feed import SnapshotFeed
 from bioql_console.services.event_intake import InboxWriter
 from bioql_console.services.key_proof import LedgerBelongs
@@ -198,7 +198,7 @@ class Core:
         )
         self.inbox_writer = InboxWriter(store, on_commit=self._wake_applier)
         behind = BehindIntake(store, lambda: self.inbox_writer.busy)
-        applier = EventApplier(behind, environment, changes, now_ms)
+        applier = EventApplier(behind, environment, changes, now_ms, 1 if self.database.shared else TOGETHER)
         self.applier = ApplierThread(applier, SWEEP_S if self.database.shared else None)
         self.reconciliation = reconciliation_of(environment, store, stripe, open_scratch, now_ms)
         self.repairs = Repairs(Tools(store, stripe, applier, self.users, self.refunds, now_ms), changes)

@@ -1,8 +1,8 @@
-"""From the inbox to the ledger: each event in a transaction of its own, exactly once in effect."""
+"""From the inbox to the ledger: each event exactly once in effect."""
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bioql_console.domain.environment import Environment
@@ -16,6 +16,8 @@ from bioql_console.services.ports import Store, Work
 
 Coming = Callable[[ReceivedEvent, dict[str, Any], Work], Outcome]
 BATCH = 100
+# Events in one transaction: a few milliseconds, in which nobody else can write.
+TOGETHER = 20
 RETRY_S = 2.0
 STUMBLED = (
     "The console stumbled over it, which is a mistake of its own; the log has the report. Replay it after an update."
@@ -29,13 +31,25 @@ class EventApplier:
 
     Several of them may work on one database. What is about one customer, payment or invoice is applied by one at a
     time and in its order; the others go on with what is about others.
+
+    Args:
+        together: How many events share a transaction. Where several work on one database it is one, so that nobody
+            waits for more than it takes.
     """
 
-    def __init__(self, store: Store, environment: Environment, changes: Changes, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        environment: Environment,
+        changes: Changes,
+        now_ms: Callable[[], int],
+        together: int = TOGETHER,
+    ) -> None:
         self._store = store
         self._environment = environment
         self._changes = changes
         self._now_ms = now_ms
+        self._together = together
         self.left = False
         """Whether the last pass left something that another worker was at."""
 
@@ -60,49 +74,61 @@ class EventApplier:
                 waiting = work.inbox.waiting(BATCH, last)
             if not waiting:
                 return settled
-            for event in waiting:
-                settled += self._apply(event, busy)
+            for first in range(0, len(waiting), self._together):
+                settled += self._apply(waiting[first : first + self._together], busy)
             last = waiting[-1].sequence
 
-    def _apply(self, event: ReceivedEvent, busy: set[str]) -> bool:
-        """Whether it was settled here.
+    def _apply(self, events: Sequence[ReceivedEvent], busy: set[str]) -> int:
+        """How many of them were settled here.
 
         Args:
             busy: What others are at; what comes later about the same has to wait.
         """
         try:
-            return self._settle(event, busy, self._outcome)
+            return self._settle(events, busy, self._outcome)
         except OperatorError:
             raise
+        except _Overtaken:
+            return 0 if len(events) == 1 else self._one_by_one(events, busy)
         except Exception as bug:
             # One event over which we stumble must not keep the money of all others waiting.
+            if len(events) > 1:
+                return self._one_by_one(events, busy)
             note_bug(bug)
-            return self._settle(event, busy, lambda *_: Outcome(EventState.QUARANTINED, STUMBLED))
+            return self._settle(events, busy, lambda *_: Outcome(EventState.QUARANTINED, STUMBLED))
 
-    def _settle(self, event: ReceivedEvent, busy: set[str], come_to: Coming) -> bool:
-        content = json.loads(event.body)
-        ids = about(content)
-        if not busy.isdisjoint(ids):
-            busy |= ids
-            return False
+    def _one_by_one(self, events: Sequence[ReceivedEvent], busy: set[str]) -> int:
+        return sum(self._apply([event], busy) for event in events)
+
+    def _settle(self, events: Sequence[ReceivedEvent], busy: set[str], come_to: Coming) -> int:
         with self._store.write() as work:
             work.safety.require_sound()
-            claim = take(event, content, work)
-            if claim is Claim.BUSY:
-                busy |= ids
-                self.left = True
-            if claim is not Claim.MINE:
-                return False
-            outcome = come_to(event, content, work)
-            # The last guard: whoever is second finds the state changed and rolls back with nothing posted.
-            if not work.inbox.settle(event.id, outcome, self._now_ms()):
-                return False
+            found = [self._settle_one(event, busy, come_to, work) for event in events]
+            outcomes = [each for each in found if each is not None]
+            if not outcomes:
+                return 0
             work.commit()
-        changes = [Change("events", outcome.user_id)]
-        if outcome.state is EventState.APPLIED:
-            changes += [Change(topic, outcome.user_id) for topic in ("balances", "checkouts", "outbox")]
+        changes = {Change("events", outcome.user_id) for outcome in outcomes}
+        for outcome in outcomes:
+            if outcome.state is EventState.APPLIED:
+                changes |= {Change(topic, outcome.user_id) for topic in ("balances", "checkouts", "outbox")}
         self._changes.publish(*changes)
-        return True
+        return len(outcomes)
+
+    def _settle_one(self, event: ReceivedEvent, busy: set[str], come_to: Coming, work: Work) -> Outcome | None:
+        """What it came to; None if another worker is at it, or was."""
+        content = json.loads(event.body)
+        ids = about(content)
+        claim = take(event, content, work) if busy.isdisjoint(ids) else Claim.BUSY
+        if claim is not Claim.MINE:
+            self.left = self.left or claim is Claim.BUSY
+            busy |= ids if claim is Claim.BUSY else frozenset()
+            return None
+        outcome = come_to(event, content, work)
+        # The last guard: whoever is second finds the state changed, and nothing of it is posted.
+        if not work.inbox.settle(event.id, outcome, self._now_ms()):
+            raise _Overtaken
+        return outcome
 
     def _outcome(self, event: ReceivedEvent, content: dict[str, Any], work: Work) -> Outcome:
         if event.livemode != self._environment.livemode:
@@ -113,6 +139,10 @@ class EventApplier:
         if named and known is not None and named != known.id:
             return Outcome(EventState.QUARANTINED, f"It is of another Stripe account; this ledger belongs to {known}.")
         return decide(event, content, work)
+
+
+class _Overtaken(Exception):
+    """Somebody else settled an event that was ours."""
 
 
 class ApplierThread:

@@ -12,12 +12,12 @@ from sqlalchemy import Connection, and_, func, literal, or_, select, true
 from bioql_console.domain.ledger import PER_USER, Account, EntryKind
 from bioql_console.domain.money import plain_dollars
 from bioql_console.domain.verification import Difference, Mend
+from bioql_console.storage.prepared import Prepared, among
 from bioql_console.storage.tables import balances, invoice_payments, journal_entries, postings, users
 
 RESTORE = "Restore the newest backup and compare; don't go on posting until it is explained."
 RECOUNT = "Take the sum of the postings, which are whole: “Mend…” at the top of the window."
 REVERSE = "Reverse the entry that is too many: “Mend…” at the top of the window."
-AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,16 +163,17 @@ def wrongly_named_postings(connection: Connection, span: Span | None) -> list[Di
 
 
 def wrong_balances(connection: Connection, span: Span | None) -> list[Difference]:
-    return _wrong_balances(connection, within(balances.c.user_id, span))
+    return _told(connection.execute(_wrong_balances(within(balances.c.user_id, span))))
 
 
-def _wrong_balances(connection: Connection, which: Any) -> list[Difference]:
+def _wrong_balances(which: Any) -> Any:
     receivable, credit = posted_to(Account.RECEIVABLE), posted_to(Account.CUSTOMER_CREDIT)
-    rows = connection.execute(
-        select(balances, receivable.label("receivable"), credit.label("credit")).where(
-            which, or_(balances.c.receivable_micros != receivable, balances.c.credit_micros != credit)
-        )
+    return select(balances, receivable.label("receivable"), credit.label("credit")).where(
+        which, or_(balances.c.receivable_micros != receivable, balances.c.credit_micros != credit)
     )
+
+
+def _told(rows: Iterable[Any]) -> list[Difference]:
     return [
         Difference(
             f"User {row.user_id} is shown as owing {plain_dollars(row.receivable_micros)} with credit of "
@@ -187,8 +188,7 @@ def _wrong_balances(connection: Connection, which: Any) -> list[Difference]:
 
 
 def wrong_balances_of(connection: Connection, user_ids: Iterable[int]) -> list[Difference]:
-    parts = _in_parts(user_ids)
-    return [each for ids in parts for each in _wrong_balances(connection, balances.c.user_id.in_(ids))]
+    return _told(_WRONG_BALANCES_OF.rows(connection, users=list(user_ids)))
 
 
 def posted_to(account: Account) -> Any:
@@ -238,14 +238,8 @@ def entries_as_posted(connection: Connection, expected: Mapping[int, int]) -> li
     Args:
         expected: How many postings each entry was given, by its id.
     """
-    found: dict[int, tuple[int, int]] = {}
-    for ids in _in_parts(expected):
-        rows = connection.execute(
-            select(postings.c.entry_id, func.sum(postings.c.micros), func.count())
-            .where(postings.c.entry_id.in_(ids))
-            .group_by(postings.c.entry_id)
-        )
-        found.update({entry_id: (int(total), count) for entry_id, total, count in rows})
+    rows = _AS_POSTED.rows(connection, entries=list(expected))
+    found = {entry_id: (int(total), count) for entry_id, total, count in rows}
     return [
         Difference(f"Entry {entry_id} was not stored as it was posted; it was taken back.", RESTORE)
         for entry_id, count in expected.items()
@@ -260,10 +254,7 @@ def users_as_posted(connection: Connection, touched: Mapping[int, int], each_tim
         touched: How many entries each of them got, by user id.
         each_time: Of a user with more entries than this, not every posting makes us add them all up.
     """
-    versions: dict[int, int] = {}
-    for ids in _in_parts(touched):
-        rows = connection.execute(select(balances.c.user_id, balances.c.version).where(balances.c.user_id.in_(ids)))
-        versions.update({row.user_id: row.version for row in rows})
+    versions = {row.user_id: row.version for row in _VERSIONS.rows(connection, users=list(touched))}
     lost = [
         Difference(f"User {user_id} has no balance.", RECOUNT, user_id, Mend.RECOUNT)
         for user_id in touched
@@ -275,7 +266,18 @@ def users_as_posted(connection: Connection, touched: Mapping[int, int], each_tim
     return lost + wrong_balances_of(connection, due)
 
 
-def _in_parts(ids: Iterable[int]) -> Iterable[list[int]]:
-    """Databases take so many parameters at a time."""
-    every = list(ids)
-    return (every[start : start + AT_ONCE] for start in range(0, len(every), AT_ONCE))
+_WRONG_BALANCES_OF = Prepared(
+    lambda connection: _wrong_balances(among(connection, balances.c.user_id, "users")),
+)
+_AS_POSTED = Prepared(
+    lambda connection: (
+        select(postings.c.entry_id, func.sum(postings.c.micros).label("micros"), func.count().label("number"))
+        .where(among(connection, postings.c.entry_id, "entries"))
+        .group_by(postings.c.entry_id)
+    )
+)
+_VERSIONS = Prepared(
+    lambda connection: select(balances.c.user_id, balances.c.version).where(
+        among(connection, balances.c.user_id, "users")
+    )
+)

@@ -57,18 +57,18 @@ class ChangeNotes:
 
     def commit(self, connection: Connection) -> None:
         """Commit, and let the others know what was written."""
-        written = _written(connection)
-        if not written:
+        tables = written(connection)
+        if not tables:
             connection.commit()
         elif connection.dialect.name == "sqlite":
             self._commit_counted(connection)
         else:
-            topics = sorted({topic for table in written for topic in TOPICS.get(table, ())})
+            topics = sorted({topic for table in tables for topic in TOPICS.get(table, ())})
             if topics:
                 note = json.dumps({"writer": self.writer, "topics": topics})
                 connection.execute(select(func.pg_notify(CHANNEL, note)))
             connection.commit()
-        written.clear()
+        tables.clear()
 
     def _commit_counted(self, connection: Connection) -> None:
         count = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
@@ -86,7 +86,7 @@ class ChangeNotes:
             self._own += number
 
 
-def _written(connection: Connection) -> set[str]:
+def written(connection: Connection) -> set[str]:
     """Names of the tables that the transaction wrote to, kept with the connection's options."""
     found: set[str] = connection.get_execution_options().get("bioql_written", set())
     return found
@@ -94,7 +94,7 @@ def _written(connection: Connection) -> set[str]:
 
 def _remember(connection: Connection, statement: Any, *_: Any) -> None:
     if isinstance(statement, UpdateBase):
-        _written(connection).add(str(getattr(statement.table, "name", "")))
+        written(connection).add(str(getattr(statement.table, "name", "")))
 
 
 def read_note(payload: str) -> dict[str, Any]:

@@ -3,12 +3,13 @@
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
 
 from bioql_console.domain.checkout import CheckoutLink, CheckoutState
 from bioql_console.domain.money import cents_half_up
 from bioql_console.domain.paging import CheckoutQuery, Cursor, Page
 from bioql_console.storage.payment_tables import ONE_OPEN_LINK, checkouts
+from bioql_console.storage.prepared import Prepared, parameter
 from bioql_console.storage.statements import insert, like_literal, search_term
 from bioql_console.storage.tables import balances, users
 
@@ -72,38 +73,32 @@ class Checkouts:
         Args:
             since_ms: When a bank was asked to pay.
         """
-        values: dict[str, object] = {"state": state.value}
-        if since_ms is not None:
-            values["since_ms"] = since_ms
-        if session_id:
-            values["session_id"] = session_id
-        if payment_intent:
-            values["payment_intent"] = payment_intent
-        if state not in (CheckoutState.OPEN, CheckoutState.CREATING):
-            values["url"] = ""
-        self._connection.execute(
-            update(checkouts)
-            .where(checkouts.c.reference == reference, checkouts.c.state != CheckoutState.PAID.value)
-            .values(**values)
+        payable = state in (CheckoutState.OPEN, CheckoutState.CREATING)
+        _SET_STATE.run(
+            self._connection,
+            link=reference,
+            state=state.value,
+            since=since_ms,
+            session=session_id or None,
+            payment=payment_intent or None,
+            no_url=None if payable else "",
         )
 
     def by_reference(self, reference: str) -> CheckoutLink | None:
-        return self._one(checkouts.c.reference == reference)
+        return _found(_BY_REFERENCE.row(self._connection, reference=reference))
 
     def by_session(self, session_id: str) -> CheckoutLink | None:
-        return self._one(checkouts.c.session_id == session_id)
+        return _found(_BY_SESSION.row(self._connection, session=session_id))
 
     def by_payment(self, payment_intent: str) -> CheckoutLink | None:
         # Links that nobody paid yet have none; they are not each other's.
-        return self._one(checkouts.c.payment_intent == payment_intent) if payment_intent else None
+        return _found(_BY_PAYMENT.row(self._connection, payment=payment_intent)) if payment_intent else None
 
     def unfinished(self, user_id: int | None = None) -> list[CheckoutLink]:
         """Links that are open or whose creation was cut off, of one user or of all; newest first."""
-        states = (CheckoutState.CREATING.value, CheckoutState.OPEN.value)
-        statement = _select().where(checkouts.c.state.in_(states)).order_by(checkouts.c.id.desc())
-        if user_id is not None:
-            statement = statement.where(checkouts.c.user_id == user_id)
-        return [_link(row) for row in self._connection.execute(statement)]
+        if user_id is None:
+            return [_link(row) for row in _UNFINISHED.rows(self._connection)]
+        return [_link(row) for row in _UNFINISHED_OF_USER.rows(self._connection, user=user_id)]
 
     def without_session(self, since_ms: int) -> list[CheckoutLink]:
         """Links that Stripe has not answered yet, and those that were given up before it did, made since then."""
@@ -117,10 +112,7 @@ class Checkouts:
 
     def processing_cents(self, user_id: int) -> int:
         """What banks were asked to pay on a user's links and have not paid yet."""
-        total = select(func.coalesce(func.sum(checkouts.c.amount_cents), 0)).where(
-            checkouts.c.user_id == user_id, checkouts.c.state == CheckoutState.PROCESSING.value
-        )
-        return int(self._connection.execute(total).scalar_one())
+        return int(_PROCESSING_CENTS.scalar(self._connection, user=user_id))
 
     def page(self, query: CheckoutQuery, after: Cursor | None, limit: int) -> Page[CheckoutLink]:
         """Newest first."""
@@ -138,12 +130,6 @@ class Checkouts:
         rows = self._connection.execute(statement).all()
         more = Cursor(0, rows[limit - 1].id) if len(rows) > limit else None
         return Page(tuple(_link(row) for row in rows[:limit]), more)
-
-    def _one(self, condition: ColumnElement[bool]) -> CheckoutLink | None:
-        row = self._connection.execute(
-            _select().where(condition).order_by(checkouts.c.id.desc()).limit(1)
-        ).one_or_none()
-        return None if row is None else _link(row)
 
 
 @cache
@@ -168,22 +154,59 @@ def _select() -> Any:
     )
 
 
-def _link(row: Row[tuple[object, ...]]) -> CheckoutLink:
-    values = row._mapping
+def _one(condition: ColumnElement[bool]) -> Prepared:
+    return Prepared(lambda _: _select().where(condition).order_by(checkouts.c.id.desc()).limit(1))
+
+
+def _unfinished() -> Any:
+    states = (CheckoutState.CREATING.value, CheckoutState.OPEN.value)
+    return _select().where(checkouts.c.state.in_(states)).order_by(checkouts.c.id.desc())
+
+
+_BY_REFERENCE = _one(checkouts.c.reference == parameter("reference"))
+_BY_SESSION = _one(checkouts.c.session_id == parameter("session"))
+_BY_PAYMENT = _one(checkouts.c.payment_intent == parameter("payment"))
+_UNFINISHED = Prepared(lambda _: _unfinished())
+_UNFINISHED_OF_USER = Prepared(lambda _: _unfinished().where(checkouts.c.user_id == parameter("user")))
+_PROCESSING_CENTS = Prepared(
+    lambda _: select(func.coalesce(func.sum(checkouts.c.amount_cents), 0)).where(
+        checkouts.c.user_id == parameter("user"), checkouts.c.state == CheckoutState.PROCESSING.value
+    )
+)
+_SET_STATE = Prepared(
+    lambda _: (
+        update(checkouts)
+        .where(checkouts.c.reference == parameter("link"), checkouts.c.state != CheckoutState.PAID.value)
+        .values(
+            since_ms=func.coalesce(parameter("since"), checkouts.c.since_ms),
+            session_id=func.coalesce(parameter("session"), checkouts.c.session_id),
+            payment_intent=func.coalesce(parameter("payment"), checkouts.c.payment_intent),
+            url=func.coalesce(parameter("no_url"), checkouts.c.url),
+        )
+    ),
+    sets=("state",),
+)
+
+
+def _found(row: Any) -> CheckoutLink | None:
+    return None if row is None else _link(row)
+
+
+def _link(row: Any) -> CheckoutLink:
     return CheckoutLink(
-        reference=values["reference"],
-        user_id=values["user_id"],
-        amount_cents=values["amount_cents"],
-        balance_version=values["balance_version"],
-        state=CheckoutState(values["state"]),
-        created_ms=values["created_ms"],
-        expires_ms=values["expires_ms"],
-        session_id=values["session_id"] or "",
-        url=values["url"],
-        payment_intent=values["payment_intent"],
-        operator=values["operator"],
-        user_name=values["user_name"],
-        part=bool(values["part"]),
-        since_ms=values["since_ms"],
-        due_cents=cents_half_up(values["owed_micros"]) - int(values["on_its_way_cents"]),
+        reference=row.reference,
+        user_id=row.user_id,
+        amount_cents=row.amount_cents,
+        balance_version=row.balance_version,
+        state=CheckoutState(row.state),
+        created_ms=row.created_ms,
+        expires_ms=row.expires_ms,
+        session_id=row.session_id or "",
+        url=row.url,
+        payment_intent=row.payment_intent,
+        operator=row.operator,
+        user_name=row.user_name,
+        part=bool(row.part),
+        since_ms=row.since_ms,
+        due_cents=cents_half_up(row.owed_micros) - int(row.on_its_way_cents),
     )

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection
 
 from bioql_console.domain.backups import Made, Progress, Reason
 from bioql_console.domain.database_address import DatabaseSeen
@@ -74,10 +74,10 @@ class Database:
         self._turn = threading.Lock()
         self._access = Access(self.url.username or "")
         if self._is_sqlite:
-            self._engine = sqlite_engine.make_engine(self.url)
-            event.listen(self._engine, "do_connect", self._require_file)
+            self._engine = sqlite_engine.make_engine(self.url, self._require_file)
+            self._readers = sqlite_engine.make_engine(self.url, self._require_file)
         else:
-            self._engine = postgresql.make_engine(self.url, password, self._access.connected)
+            self._engine = self._readers = postgresql.make_engine(self.url, password, self._access.connected)
         self._notes = ChangeNotes(self._engine, uuid.uuid4().hex)
         self.on_breach: Callable[[], None] = lambda: None
         """Called after a transaction was refused because it would have left the books broken."""
@@ -218,7 +218,7 @@ class Database:
         with self._explained():
             if self.path is None:
                 roles.make_roles(self._engine)
-        self._engine.dispose()
+        self.close()
         if self.path is not None:
             alone.fold_log(self.path)
         with self._explained(), self._engine.connect() as connection:
@@ -259,7 +259,6 @@ class Database:
             yield watched(UnitOfWork(connection, self._now_ms, self._notes, self.on_breach))
 
     def _require_file(self, *_: object) -> None:
-        """SQLite would make an empty file where ours is gone."""
         if self.path is not None:
             sqlite_file.require_same(self.path, self._file)
 
@@ -277,7 +276,8 @@ class Database:
 
     @contextmanager
     def _transaction(self, *, write: bool) -> Iterator[Connection]:
-        with self._explained(), self._engine.connect() as connection:
+        engine = self._engine if write else self._readers
+        with self._explained(), engine.connect() as connection:
             connection.execution_options(bioql_write=write, bioql_written=set())
             if not write and not self._is_sqlite:
                 # Else every statement would see a later state than the one before it.
@@ -297,3 +297,4 @@ class Database:
 
     def close(self) -> None:
         self._engine.dispose()
+        self._readers.dispose()

@@ -8,7 +8,6 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     Connection,
-    Row,
     case,
     column,
     func,
@@ -24,8 +23,32 @@ from bioql_console.domain.paging import Cursor, EventQuery, Page
 from bioql_console.domain.webhooks import Claim, EventSource, EventState, InboxEvent, Outcome, ReceivedEvent
 from bioql_console.storage import intake
 from bioql_console.storage.bulk import reserve_ids
+from bioql_console.storage.prepared import Prepared, parameter
 from bioql_console.storage.statements import insert, like_literal, search_term
 from bioql_console.storage.tables import inbox, users
+
+_WAITING = Prepared(
+    lambda _: (
+        select(inbox)
+        .where(inbox.c.state == EventState.RECEIVED.value, inbox.c.sequence > parameter("after"))
+        .order_by(inbox.c.sequence)
+        .limit(parameter("limit"))
+    )
+)
+_CLAIM = Prepared(
+    lambda _: select(inbox.c.state).where(inbox.c.event_id == parameter("event")).with_for_update(skip_locked=True)
+)
+_SETTLE = Prepared(
+    lambda _: update(inbox).where(inbox.c.event_id == parameter("event"), inbox.c.state == EventState.RECEIVED.value),
+    sets=("state", "reason", "object_id", "user_id", "amount_micros", "applied_ms"),
+)
+_REOPEN_ABOUT = Prepared(
+    lambda _: (
+        update(inbox)
+        .where(inbox.c.object_id == parameter("about"), inbox.c.state == EventState.QUARANTINED.value)
+        .values(state=EventState.RECEIVED.value, reason="", applied_ms=None)
+    )
+)
 
 
 class Inbox:
@@ -61,9 +84,7 @@ class Inbox:
 
     def waiting(self, limit: int, after: int = 0) -> list[ReceivedEvent]:
         """Events that are stored but not applied yet, in order of arrival, behind a sequence number."""
-        waits = (inbox.c.state == EventState.RECEIVED.value, inbox.c.sequence > after)
-        rows = self._connection.execute(select(inbox).where(*waits).order_by(inbox.c.sequence).limit(limit))
-        return [_received(row) for row in rows]
+        return [_received(row) for row in _WAITING.rows(self._connection, after=after, limit=limit)]
 
     def claim(self, event_id: str, about: Set[str]) -> Claim:
         """Take a waiting event and the ids that it is about, until the transaction ends. Never waits for others.
@@ -75,8 +96,7 @@ class Inbox:
             mine = select(func.bool_and(func.pg_try_advisory_xact_lock(column(locks.name))))
             if self._connection.execute(mine.select_from(locks)).scalar() is False:
                 return Claim.BUSY
-        wanted = select(inbox.c.state).where(inbox.c.event_id == event_id).with_for_update(skip_locked=True)
-        state = self._connection.execute(wanted).scalar()
+        state = _CLAIM.scalar(self._connection, event=event_id)
         if state is None:
             return Claim.BUSY
         return Claim.MINE if state == EventState.RECEIVED.value else Claim.SETTLED
@@ -108,19 +128,17 @@ class Inbox:
 
     def settle(self, event_id: str, outcome: Outcome, at_ms: int) -> bool:
         """Record what an event came to. False if another worker was faster."""
-        changed = self._connection.execute(
-            update(inbox)
-            .where(inbox.c.event_id == event_id, inbox.c.state == EventState.RECEIVED.value)
-            .values(
-                state=outcome.state.value,
-                reason=outcome.reason,
-                object_id=outcome.object_id,
-                user_id=outcome.user_id,
-                amount_micros=outcome.amount_micros,
-                applied_ms=at_ms,
-            )
+        changed = _SETTLE.run(
+            self._connection,
+            event=event_id,
+            state=outcome.state.value,
+            reason=outcome.reason,
+            object_id=outcome.object_id,
+            user_id=outcome.user_id,
+            amount_micros=outcome.amount_micros,
+            applied_ms=at_ms,
         )
-        return changed.rowcount == 1
+        return changed == 1
 
     def reopen(self, event_id: str) -> bool:
         """Let a quarantined event be tried again. False if it was not quarantined."""
@@ -133,11 +151,7 @@ class Inbox:
 
     def reopen_about(self, object_id: str) -> None:
         """Let every quarantined event about an object be tried again."""
-        self._connection.execute(
-            update(inbox)
-            .where(inbox.c.object_id == object_id, inbox.c.state == EventState.QUARANTINED.value)
-            .values(state=EventState.RECEIVED.value, reason="", applied_ms=None)
-        )
+        _REOPEN_ABOUT.run(self._connection, about=object_id)
 
     def page(self, query: EventQuery, after: Cursor | None, limit: int) -> Page[InboxEvent]:
         """Newest first."""
@@ -222,19 +236,18 @@ def _stored(event: ReceivedEvent) -> dict[str, object]:
     }
 
 
-def _received(row: Row[tuple[object, ...]]) -> ReceivedEvent:
-    values = row._mapping
+def _received(row: Any) -> ReceivedEvent:
     return ReceivedEvent(
-        id=values["event_id"],
-        type=values["type"],
-        body=bytes(values["body"]),
-        created_ms=values["created_ms"],
-        received_ms=values["received_ms"],
-        source=EventSource(values["source"]),
-        livemode=bool(values["livemode"]),
-        api_version=values["api_version"],
-        signature=values["signature"],
-        sequence=values["sequence"],
+        id=row.event_id,
+        type=row.type,
+        body=bytes(row.body),
+        created_ms=row.created_ms,
+        received_ms=row.received_ms,
+        source=EventSource(row.source),
+        livemode=bool(row.livemode),
+        api_version=row.api_version,
+        signature=row.signature,
+        sequence=row.sequence,
     )
 
 

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, or_, select, update
+from sqlalchemy import Connection, or_, select, update
 
 from bioql_console.domain.invoices import ENDED, ORDER, Invoice, InvoiceSource, InvoiceState
 from bioql_console.domain.paging import Cursor, InvoiceQuery, Page
+from bioql_console.storage.prepared import Prepared, among, parameter
 from bioql_console.storage.statements import insert, like_literal, search_term
 from bioql_console.storage.tables import invoice_payments, invoices, users
 
@@ -36,7 +37,7 @@ class Invoices:
         return self.get(heard.id) or known
 
     def get(self, invoice_id: str) -> Invoice | None:
-        row = self._connection.execute(_select().where(invoices.c.invoice_id == invoice_id)).one_or_none()
+        row = _BY_ID.row(self._connection, invoice=invoice_id)
         return None if row is None else _invoice(row)
 
     def settle(self, invoice_id: str, cents: int) -> None:
@@ -50,10 +51,7 @@ class Invoices:
     def of_user(self, user_id: int, *states: InvoiceState) -> list[Invoice]:
         """A user's invoices in these states, oldest first."""
         wanted = [state.value for state in states]
-        rows = self._connection.execute(
-            _select().where(invoices.c.user_id == user_id, invoices.c.state.in_(wanted)).order_by(invoices.c.id)
-        )
-        return [_invoice(row) for row in rows]
+        return [_invoice(row) for row in _OF_USER.rows(self._connection, user=user_id, states=wanted)]
 
     def latest(self, user_id: int) -> Invoice | None:
         """A user's newest invoice."""
@@ -94,9 +92,8 @@ class Invoices:
 
     def of_payment(self, payment_intent: str) -> str | None:
         """The invoice that a payment was for."""
-        return self._connection.execute(
-            select(invoice_payments.c.invoice_id).where(invoice_payments.c.payment_intent == payment_intent)
-        ).scalar()
+        found: str | None = _OF_PAYMENT.scalar(self._connection, payment=payment_intent)
+        return found
 
 
 def _newer(heard: Invoice, known: Invoice) -> bool:
@@ -131,25 +128,37 @@ def _select() -> Any:
     return select(invoices, users.c.name.label("user_name")).join(users, users.c.id == invoices.c.user_id)
 
 
-def _invoice(row: Row[Any]) -> Invoice:
-    values = row._mapping
+_BY_ID = Prepared(lambda _: _select().where(invoices.c.invoice_id == parameter("invoice")))
+_OF_USER = Prepared(
+    lambda connection: (
+        _select()
+        .where(invoices.c.user_id == parameter("user"), among(connection, invoices.c.state, "states"))
+        .order_by(invoices.c.id)
+    )
+)
+_OF_PAYMENT = Prepared(
+    lambda _: select(invoice_payments.c.invoice_id).where(invoice_payments.c.payment_intent == parameter("payment"))
+)
+
+
+def _invoice(row: Any) -> Invoice:
     return Invoice(
-        id=values["invoice_id"],
-        user_id=values["user_id"],
-        number=values["number"],
-        state=InvoiceState(values["state"]),
-        reason=values["reason"],
-        total_cents=values["total_cents"],
-        due_cents=values["due_cents"],
-        paid_cents=values["paid_cents"],
-        created_ms=values["created_ms"],
-        period_start_ms=values["period_start_ms"],
-        period_end_ms=values["period_end_ms"],
-        due_ms=values["due_ms"],
-        source=InvoiceSource(values["source"]),
-        subscription=values["subscription"],
-        url=values["url"],
-        settled_cents=values["settled_cents"],
-        attempts=values["attempts"],
-        user_name=values["user_name"],
+        id=row.invoice_id,
+        user_id=row.user_id,
+        number=row.number,
+        state=InvoiceState(row.state),
+        reason=row.reason,
+        total_cents=row.total_cents,
+        due_cents=row.due_cents,
+        paid_cents=row.paid_cents,
+        created_ms=row.created_ms,
+        period_start_ms=row.period_start_ms,
+        period_end_ms=row.period_end_ms,
+        due_ms=row.due_ms,
+        source=InvoiceSource(row.source),
+        subscription=row.subscription,
+        url=row.url,
+        settled_cents=row.settled_cents,
+        attempts=row.attempts,
+        user_name=row.user_name,
     )

@@ -1,6 +1,7 @@
 """Posting to the ledger and reading it back."""
 
 from collections.abc import Callable
+from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 
@@ -8,11 +9,51 @@ from bioql_console.domain.ledger import PER_USER, Account, Balance, EntryKind, F
 from bioql_console.domain.paging import Cursor, Page
 from bioql_console.domain.statements import StatementLine
 from bioql_console.storage.book_checks import posted_to
+from bioql_console.storage.prepared import Prepared, parameter
 from bioql_console.storage.safety import PostingGuard
 from bioql_console.storage.statements import insert
 from bioql_console.storage.tables import balances, journal_entries, postings
 
 _PER_USER = [account.value for account in PER_USER]
+_BALANCE = Prepared(lambda _: _balance())
+_BALANCE_TO_CHANGE = Prepared(lambda _: _balance().with_for_update())
+_HOLD = Prepared(lambda _: _balance().with_for_update(skip_locked=True))
+_POST_ENTRY = Prepared(
+    lambda connection: (
+        insert(connection, journal_entries)
+        .on_conflict_do_nothing(index_elements=["kind", "source_type", "source_id"])
+        .returning(journal_entries.c.id)
+    ),
+    sets=(
+        "kind",
+        "source_type",
+        "source_id",
+        "effective_ms",
+        "recorded_ms",
+        "operator",
+        "memo",
+        "currency",
+        "reverses",
+    ),
+)
+_POST = Prepared(
+    lambda _: postings.insert().inline(), sets=("entry_id", "account", "user_id", "micros", "effective_ms")
+)
+_MOVE_BALANCE = Prepared(
+    lambda _: (
+        update(balances)
+        .where(balances.c.user_id == parameter("user"))
+        .values(
+            receivable_micros=balances.c.receivable_micros + parameter("owed"),
+            credit_micros=balances.c.credit_micros + parameter("credit"),
+            version=balances.c.version + 1,
+        )
+    )
+)
+
+
+def _balance() -> Any:
+    return select(balances).where(balances.c.user_id == parameter("user"))
 
 
 class Ledger:
@@ -29,18 +70,15 @@ class Ledger:
         Raises:
             LookupError: no such user.
         """
-        statement = select(balances).where(balances.c.user_id == user_id)
-        if self._connection.get_execution_options().get("bioql_write"):
-            statement = statement.with_for_update()
-        row = self._connection.execute(statement).one_or_none()
+        writes = self._connection.get_execution_options().get("bioql_write")
+        row = (_BALANCE_TO_CHANGE if writes else _BALANCE).row(self._connection, user=user_id)
         if row is None:
             raise LookupError(f"user {user_id} has no balance")
         return Balance(row.receivable_micros, row.credit_micros, row.version)
 
     def hold(self, user_id: int) -> bool:
         """Keep everybody else from the user's money until the transaction ends; False if somebody has it now."""
-        held = select(balances.c.user_id).where(balances.c.user_id == user_id).with_for_update(skip_locked=True)
-        return self._connection.execute(held).scalar() is not None
+        return _HOLD.scalar(self._connection, user=user_id) is not None
 
     def post(self, fact: Fact) -> bool:
         """Post a fact about a user, once.
@@ -58,35 +96,29 @@ class Ledger:
             OperatorError: `ledger.unsafe` while something is broken in the books.
         """
         self._guard.before(entry)
-        entry_id: int | None = self._connection.execute(
-            insert(self._connection, journal_entries)
-            .values(
-                kind=entry.kind.value,
-                source_type=entry.source_type,
-                source_id=entry.source_id,
-                effective_ms=entry.effective_ms,
-                recorded_ms=self._now_ms(),
-                operator=entry.operator,
-                memo=entry.memo,
-                currency=entry.currency,
-                reverses=entry.reverses,
-            )
-            .on_conflict_do_nothing(index_elements=["kind", "source_type", "source_id"])
-            .returning(journal_entries.c.id)
-        ).scalar()
+        entry_id: int | None = _POST_ENTRY.scalar(
+            self._connection,
+            kind=entry.kind.value,
+            source_type=entry.source_type,
+            source_id=entry.source_id,
+            effective_ms=entry.effective_ms,
+            recorded_ms=self._now_ms(),
+            operator=entry.operator,
+            memo=entry.memo,
+            currency=entry.currency,
+            reverses=entry.reverses,
+        )
         if entry_id is None:
             return None
-        rows = [
-            {
-                "entry_id": entry_id,
-                "account": posting.account.value,
-                "user_id": posting.user_id,
-                "micros": posting.micros,
-                "effective_ms": entry.effective_ms,
-            }
-            for posting in entry.postings
-        ]
-        self._connection.execute(postings.insert(), rows)
+        for posting in entry.postings:
+            _POST.run(
+                self._connection,
+                entry_id=entry_id,
+                account=posting.account.value,
+                user_id=posting.user_id,
+                micros=posting.micros,
+                effective_ms=entry.effective_ms,
+            )
         for user_id in {posting.user_id for posting in entry.postings if posting.user_id is not None}:
             self._move_balance(user_id, entry.postings)
         self._guard.posted(entry_id, entry)
@@ -96,15 +128,8 @@ class Ledger:
         def change(account: Account) -> int:
             return sum(p.micros for p in moved if p.user_id == user_id and p.account is account)
 
-        self._connection.execute(
-            update(balances)
-            .where(balances.c.user_id == user_id)
-            .values(
-                receivable_micros=balances.c.receivable_micros + change(Account.RECEIVABLE),
-                credit_micros=balances.c.credit_micros + change(Account.CUSTOMER_CREDIT),
-                version=balances.c.version + 1,
-            )
-        )
+        owed, credit = change(Account.RECEIVABLE), change(Account.CUSTOMER_CREDIT)
+        _MOVE_BALANCE.run(self._connection, user=user_id, owed=owed, credit=credit)
 
     def recount(self, user_id: int) -> Balance:
         """Keep as balance what the user's postings add up to, and answer it."""

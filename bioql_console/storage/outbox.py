@@ -16,9 +16,59 @@ from bioql_console.domain.outbox import (
 )
 from bioql_console.storage.outbox_reading import WAITS, OutboxReader, message_of
 from bioql_console.storage.outbox_tables import outbox
+from bioql_console.storage.prepared import Prepared, among, parameter
 from bioql_console.storage.statements import insert
 
 LONGEST_ERROR = 500
+_ADD = Prepared(
+    lambda connection: insert(connection, outbox).inline().on_conflict_do_nothing(index_elements=["key"]),
+    sets=(
+        *("kind", "key", "identifier", "user_id", "stripe_customer_id"),
+        *("value", "occurred_ms", "extra", "state", "sent_ms"),
+    ),
+)
+_DUE = Prepared(
+    lambda connection: (
+        select(outbox)
+        .where(
+            WAITS,
+            or_(outbox.c.next_attempt_ms <= parameter("now"), outbox.c.next_attempt_ms > parameter("far")),
+            or_(
+                outbox.c.claimed_by == "",
+                outbox.c.tried_ms <= parameter("lease"),
+                outbox.c.tried_ms > parameter("skew"),
+            ),
+            among(connection, outbox.c.kind, "kinds"),
+        )
+        .order_by(outbox.c.next_attempt_ms, outbox.c.id)
+        .limit(parameter("limit"))
+        .with_for_update(skip_locked=True)
+    )
+)
+_CLAIM = Prepared(
+    lambda connection: (
+        update(outbox)
+        .where(among(connection, outbox.c.id, "messages"))
+        .values(
+            claimed_by=parameter("claimant"),
+            tried_ms=parameter("now"),
+            first_tried_ms=func.coalesce(outbox.c.first_tried_ms, parameter("now")),
+            attempts=outbox.c.attempts + 1,
+        )
+    )
+)
+_SENT = Prepared(
+    lambda connection: (
+        update(outbox)
+        .where(among(connection, outbox.c.id, "messages"), WAITS)
+        .values(state=MessageState.SENT.value, sent_ms=parameter("now"), error="", code="", claimed_by="")
+    )
+)
+_KNOWN_AS = Prepared(
+    lambda _: select(outbox.c.key).where(
+        or_(outbox.c.identifier == parameter("name"), outbox.c.key == parameter("name"))
+    )
+)
 
 
 class Outbox(OutboxReader):
@@ -41,29 +91,26 @@ class Outbox(OutboxReader):
         Args:
             sent_ms: When Stripe accepted it, for one that is brought in with its history.
         """
-        self._connection.execute(
-            insert(self._connection, outbox)
-            .values(
-                kind=kind.value,
-                key=key,
-                identifier=self._free(key, 1),
-                user_id=user_id,
-                stripe_customer_id=stripe_customer_id,
-                value=value,
-                occurred_ms=occurred_ms,
-                extra=json.dumps(extra or {}, sort_keys=True),
-                state=MessageState.WAITING.value if sent_ms is None else MessageState.SENT.value,
-                sent_ms=sent_ms,
-            )
-            .on_conflict_do_nothing(index_elements=["key"])
+        _ADD.run(
+            self._connection,
+            kind=kind.value,
+            key=key,
+            identifier=self._free(key, 1),
+            user_id=user_id,
+            stripe_customer_id=stripe_customer_id,
+            value=value,
+            occurred_ms=occurred_ms,
+            extra=json.dumps(extra or {}, sort_keys=True),
+            state=MessageState.WAITING.value if sent_ms is None else MessageState.SENT.value,
+            sent_ms=sent_ms,
         )
 
     def _free(self, key: str, number: int) -> str:
         """The key, or the key with a number, so that no other message was or will be known by it."""
         while True:
             name = key if number == 1 else f"{key}.{number}"
-            taken = select(outbox.c.key).where(or_(outbox.c.identifier == name, outbox.c.key == name))
-            if set(self._connection.execute(taken).scalars()) <= ({key} if number == 1 else set()):
+            taken = {row.key for row in _KNOWN_AS.rows(self._connection, name=name)}
+            if taken <= ({key} if number == 1 else set()):
                 return name
             number += 1
 
@@ -78,28 +125,19 @@ class Outbox(OutboxReader):
         Of one user's messages in `IN_ORDER` none is handed out before an older one. `attempts` and `tried_ms` tell of
         the tries before the one that begins.
         """
-        tried, next_ms = outbox.c.tried_ms, outbox.c.next_attempt_ms
-        free = or_(outbox.c.claimed_by == "", tried <= at_ms - lease_ms, tried > at_ms + SKEW_MS)
-        is_due = or_(next_ms <= at_ms, next_ms > at_ms + LONGEST_WAIT_MS)
-        due = (
-            select(outbox)
-            .where(WAITS, is_due, free, outbox.c.kind.in_([kind.value for kind in kinds]))
-            .order_by(outbox.c.next_attempt_ms, outbox.c.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
+        due = _DUE.rows(
+            self._connection,
+            kinds=[kind.value for kind in kinds],
+            now=at_ms,
+            far=at_ms + LONGEST_WAIT_MS,
+            lease=at_ms - lease_ms,
+            skew=at_ms + SKEW_MS,
+            limit=limit,
         )
-        messages = self._in_order([message_of(row) for row in self._connection.execute(due)])
+        messages = self._in_order([message_of(row) for row in due])
         if messages:
-            self._connection.execute(
-                update(outbox)
-                .where(outbox.c.id.in_([message.id for message in messages]))
-                .values(
-                    claimed_by=claimed_by,
-                    tried_ms=at_ms,
-                    first_tried_ms=func.coalesce(outbox.c.first_tried_ms, at_ms),
-                    attempts=outbox.c.attempts + 1,
-                )
-            )
+            ids = [message.id for message in messages]
+            _CLAIM.run(self._connection, messages=ids, claimant=claimed_by, now=at_ms)
         return messages
 
     def _in_order(self, due: list[Message]) -> list[Message]:
@@ -141,11 +179,7 @@ class Outbox(OutboxReader):
 
     def sent(self, message_ids: Sequence[int], at_ms: int) -> None:
         """Stripe accepted them. What was refused or taken back meanwhile stays so."""
-        self._connection.execute(
-            update(outbox)
-            .where(outbox.c.id.in_(message_ids), WAITS)
-            .values(state=MessageState.SENT.value, sent_ms=at_ms, error="", code="", claimed_by="")
-        )
+        _SENT.run(self._connection, messages=list(message_ids), now=at_ms)
 
     def failed(self, message_id: int, error: str, next_attempt_ms: int) -> None:
         """Stripe could not be reached or asked us to wait; try again later."""

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, or_, select
+from sqlalchemy import Connection, func, or_, select
 
 from bioql_console.domain.outbox import Message, MessageKind, MessageState, OutboxSum
 from bioql_console.domain.paging import Cursor, OutboxQuery, Page
@@ -173,24 +173,23 @@ class OutboxReader:
         return list(self.page(OutboxQuery(state), None, limit).rows)
 
 
-def message_of(row: Row[Any]) -> Message:
-    values = row._mapping
+def message_of(row: Any) -> Message:
     return Message(
-        id=values["id"],
-        kind=MessageKind(values["kind"]),
-        key=values["key"],
-        user_id=values["user_id"],
-        stripe_customer_id=values["stripe_customer_id"],
-        value=values["value"],
-        occurred_ms=values["occurred_ms"],
-        extra=json.loads(values["extra"]),
-        state=MessageState(values["state"]),
-        attempts=values["attempts"],
-        error=values["error"],
-        sent_ms=values["sent_ms"],
-        identifier=values["identifier"],
-        tried_ms=values["tried_ms"],
-        code=values["code"],
-        report=values["report"],
-        first_tried_ms=values["first_tried_ms"],
+        id=row.id,
+        kind=MessageKind(row.kind),
+        key=row.key,
+        user_id=row.user_id,
+        stripe_customer_id=row.stripe_customer_id,
+        value=row.value,
+        occurred_ms=row.occurred_ms,
+        extra=json.loads(row.extra),
+        state=MessageState(row.state),
+        attempts=row.attempts,
+        error=row.error,
+        sent_ms=row.sent_ms,
+        identifier=row.identifier,
+        tried_ms=row.tried_ms,
+        code=row.code,
+        report=row.report,
+        first_tried_ms=row.first_tried_ms,
     )

@@ -8,11 +8,13 @@ from bioql_console.domain.ledger import EntryKind, Fact, JournalEntry
 from bioql_console.domain.safety import Breach, unsafe
 from bioql_console.domain.verification import Difference, Mend
 from bioql_console.storage.book_checks import entries_as_posted, users_as_posted, wrong_balances_of
+from bioql_console.storage.prepared import Prepared
 from bioql_console.storage.safety_tables import ledger_breaches
 
 SHOWN = 50
-# Made once: each transaction that writes asks it.
 FOUND = select(ledger_breaches).where(ledger_breaches.c.lifted_ms.is_(None)).order_by(ledger_breaches.c.id)
+# Each transaction that writes asks it.
+_ANY = Prepared(lambda _: select(ledger_breaches.c.id).where(ledger_breaches.c.lifted_ms.is_(None)).limit(1))
 # A user's whole history is added up with each posting until it is so long; then with every second one, every third …,
 # so that a posting costs the same whoever it is for. The sweep looks at everybody.
 LOOKED_AT_EACH_TIME = 1_000
@@ -39,7 +41,7 @@ class Safety:
         Raises:
             OperatorError: `ledger.unsafe`.
         """
-        if found := self.breaches():
+        if _ANY.row(self._connection) and (found := self.breaches()):
             raise unsafe([each.difference for each in found])
 
     def record(self, differences: Sequence[Difference]) -> int:

@@ -14,11 +14,14 @@ from bioql_console.domain.errors import OperatorError
 BUSY_TIMEOUT_MS = 5_000
 # For our own threads that write; they end, and each is quick.
 TURN_WITHIN_S = 30.0
+WRITES = "bioql_writes"
 
 
-def make_engine(url: URL) -> Engine:
+def make_engine(url: URL, require_file: Callable[..., None]) -> Engine:
+    """Args: require_file: Called before each connecting; SQLite would make an empty file where ours is gone."""
     # Parameters hold names, e-mails and key hashes; they have no place in an error's text.
     engine = create_engine(url, hide_parameters=True)
+    event.listen(engine, "do_connect", require_file)
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
     return engine
@@ -38,7 +41,10 @@ def _on_connect(raw: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
 def _on_begin(connection: Connection) -> None:
     options = connection.get_execution_options()
     write = options.get("bioql_write", False)
-    connection.exec_driver_sql(f"PRAGMA query_only = {int(not write)}")
+    if connection.info.get(WRITES) is not write:
+        # Only when it changes: it makes SQLite forget every statement that it has prepared.
+        connection.exec_driver_sql(f"PRAGMA query_only = {int(not write)}")
+        connection.info[WRITES] = write
     connection.exec_driver_sql(
         "BEGIN EXCLUSIVE" if options.get("bioql_alone") else "BEGIN IMMEDIATE" if write else "BEGIN"
     )
@@ -71,4 +77,5 @@ def write_ahead(engine: Engine) -> None:
     """Let readers and the writer work side by side. The file remembers; a restored copy may not."""
     with closing(engine.raw_connection()) as raw, closing(raw.cursor()) as cursor:
         cursor.execute("PRAGMA query_only = 0")
+        raw.info[WRITES] = True
         cursor.execute("PRAGMA journal_mode = WAL")

@@ -6,8 +6,11 @@ from bioql_console.domain.environment import Environment
 from bioql_console.domain.stripe_account import LedgerAccount
 from bioql_console.storage.account_tables import proven_keys, stripe_accounts
 from bioql_console.storage.payment_tables import checkouts
+from bioql_console.storage.prepared import Prepared, parameter
 from bioql_console.storage.statements import insert
 from bioql_console.storage.tables import inbox, invoices, users
+
+_OF = Prepared(lambda _: select(stripe_accounts).where(stripe_accounts.c.environment == parameter("which")))
 
 
 class StripeAccounts:
@@ -17,9 +20,7 @@ class StripeAccounts:
         self._connection = connection
 
     def get(self, environment: Environment) -> LedgerAccount | None:
-        row = self._connection.execute(
-            select(stripe_accounts).where(stripe_accounts.c.environment == environment.value)
-        ).one_or_none()
+        row = _OF.row(self._connection, which=environment.value)
         return None if row is None else LedgerAccount(row.account_id, row.name, row.since_ms)
 
     def set(self, environment: Environment, account: LedgerAccount) -> None:

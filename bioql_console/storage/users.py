@@ -1,6 +1,7 @@
 """Users: look-ups, the keyset-paged list, and edits."""
 
 from functools import cache
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -21,6 +22,7 @@ from bioql_console.domain.invoices import Threshold
 from bioql_console.domain.ledger import Balance
 from bioql_console.domain.paging import Cursor, Page, UserQuery
 from bioql_console.domain.users import ApiKey, NewUser, Plan, User
+from bioql_console.storage.prepared import Prepared, parameter
 from bioql_console.storage.statements import insert, like_literal, search_term
 from bioql_console.storage.tables import balances, usage, users
 
@@ -69,27 +71,23 @@ class Users:
         return self.get(user_id)
 
     def get(self, user_id: int) -> User | None:
-        return self._one(users.c.id == user_id)
+        return _found(_BY_ID.row(self._connection, user=user_id))
 
     def to_edit(self, user_id: int) -> User | None:
         """The same, and nobody else edits the user until the transaction ends."""
         row = self._connection.execute(
             _select().where(users.c.id == user_id).with_for_update(key_share=True, of=users)
         ).one_or_none()
-        return _user(row) if row is not None else None
+        return _found(row)
 
     def by_key(self, sha256: str) -> User | None:
-        return self._one(users.c.key_sha256 == sha256)
+        return _found(_BY_KEY.row(self._connection, sha256=sha256))
 
     def by_email(self, email: str) -> User | None:
-        return self._one(users.c.email == email)
+        return _found(_BY_EMAIL.row(self._connection, email=email))
 
     def by_customer(self, stripe_customer_id: str) -> User | None:
-        return self._one(users.c.stripe_customer_id == stripe_customer_id)
-
-    def _one(self, condition: ColumnElement[bool]) -> User | None:
-        row = self._connection.execute(_select().where(condition)).one_or_none()
-        return _user(row) if row is not None else None
+        return _found(_BY_CUSTOMER.row(self._connection, customer=stripe_customer_id))
 
     def page(self, query: UserQuery, after: Cursor | None, limit: int) -> Page[User]:
         """Up to `limit` users behind `after`, in the query's order."""
@@ -193,20 +191,29 @@ def _select() -> Select[tuple[object, ...]]:
     ).join(balances, and_(balances.c.user_id == users.c.id))
 
 
-def _user(row: Row[tuple[object, ...]]) -> User:
-    values = row._mapping
+_BY_ID = Prepared(lambda _: _select().where(users.c.id == parameter("user")))
+_BY_KEY = Prepared(lambda _: _select().where(users.c.key_sha256 == parameter("sha256")))
+_BY_EMAIL = Prepared(lambda _: _select().where(users.c.email == parameter("email")))
+_BY_CUSTOMER = Prepared(lambda _: _select().where(users.c.stripe_customer_id == parameter("customer")))
+
+
+def _found(row: Any) -> User | None:
+    return None if row is None else _user(row)
+
+
+def _user(row: Any) -> User:
     return User(
-        id=values["id"],
-        name=values["name"],
-        email=values["email"],
-        plan=Plan(values["plan"]),
-        key_hint=values["key_hint"],
-        stripe_customer_id=values["stripe_customer_id"],
-        stripe_subscription_id=values["stripe_subscription_id"],
-        disabled=bool(values["disabled"]),
-        created_ms=values["created_ms"],
-        last_used_ms=values["last_used_ms"],
-        version=values["version"],
-        threshold_by=Threshold(values["threshold_by"]) if values["threshold_by"] else None,
-        balance=Balance(values["receivable_micros"], values["credit_micros"], values["balance_version"]),
+        id=row.id,
+        name=row.name,
+        email=row.email,
+        plan=Plan(row.plan),
+        key_hint=row.key_hint,
+        stripe_customer_id=row.stripe_customer_id,
+        stripe_subscription_id=row.stripe_subscription_id,
+        disabled=bool(row.disabled),
+        created_ms=row.created_ms,
+        last_used_ms=row.last_used_ms,
+        version=row.version,
+        threshold_by=Threshold(row.threshold_by) if row.threshold_by else None,
+        balance=Balance(row.receivable_micros, row.credit_micros, row.balance_version),
     )

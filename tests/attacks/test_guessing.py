@@ -9,11 +9,11 @@ import httpx
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from sqlalchemy import event
 
 from bioql_console.domain.users import hash_key
 from bioql_console.server.operations import OPERATIONS
 from bioql_console.services.demo import demo_api_key
+from tests.heard import heard
 from tests.sites import JANES_ID, JANES_KEY, Site, open_site
 
 THEIR_KEY = demo_api_key(1, 2)
@@ -68,12 +68,10 @@ def test_a_nearly_right_key_is_as_wrong_as_any(right: int, next_letter: str) -> 
 
 
 def test_no_key_reaches_the_database_or_the_log(site: Site, caplog: pytest.LogCaptureFixture) -> None:
-    asked: list[str] = []
-    engine = site.console.store._engine
-    event.listen(engine, "before_cursor_execute", lambda *seen: asked.append(f"{seen[2]} {seen[3]}"))
     nearly = JANES_KEY[:-1] + "z"
-    assert site.http.get("/auth/user", headers={"Authorization": f"Bearer {nearly}"}).status_code == 401
-    assert site.http.get("/auth/user", headers=site.jane).status_code == 200
+    with heard(site.console.store) as asked:
+        assert site.http.get("/auth/user", headers={"Authorization": f"Bearer {nearly}"}).status_code == 401
+        assert site.http.get("/auth/user", headers=site.jane).status_code == 200
     looked_up = [statement for statement in asked if hash_key(nearly) in statement or hash_key(JANES_KEY) in statement]
     assert len(looked_up) >= 2
     for text in (*asked, caplog.text):

@@ -38,7 +38,7 @@ class InBooks:
         return int(found[0]) // MICROS_PER_CENT
 
     def rows(self, statement: str, **values: object) -> list[Any]:
-        with self.database._engine.connect() as connection:
+        with self.database._readers.connect() as connection:
             return list(connection.execute(text(statement), values))
 
     def net_cents(self, user_id: int) -> int:

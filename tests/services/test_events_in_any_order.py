@@ -72,8 +72,8 @@ def ledger(folder: Path) -> Database:
     return database
 
 
-def deliver(database: Database, bodies: list[bytes], pauses: list[bool]) -> None:
-    applier = EventApplier(database, Environment.SANDBOX, Changes(), lambda: NOW)
+def deliver(database: Database, bodies: list[bytes], pauses: list[bool], together: int = 1) -> None:
+    applier = EventApplier(database, Environment.SANDBOX, Changes(), lambda: NOW, together)
     for body, pause in zip(bodies, itertools.cycle(pauses), strict=False):
         with database.write() as work:
             work.inbox.add([parse(body, "", EventSource.HTTP, NOW)])
@@ -105,7 +105,7 @@ def test_the_end_is_the_same(tmp_path: Path, data: st.DataObject, name: str, pau
     again = data.draw(st.lists(st.sampled_from(bodies), max_size=4))
     order = data.draw(st.permutations([*bodies, *again]))
     database = ledger(tmp_path)
-    deliver(database, list(order), pauses)
+    deliver(database, list(order), pauses, data.draw(st.sampled_from((1, 2, 20))))
     with database.read() as work:
         found = work.verifier.run()
         counts = work.inbox.counts()

@@ -191,7 +191,9 @@ class Acts(MoneyGoesBack):
             return
         ((payment,), forgive) = rows[who % len(rows)], bool(who % 2)
         if payment.startswith("in_"):
-            found = self.universe.rows("SELECT payment_intent FROM invoice_payments WHERE invoice_id = ?", payment)
+            found = self.universe.rows(
+                "SELECT payment_intent FROM invoice_payments WHERE invoice_id = :payment", payment=payment
+            )
             if not found:
                 return
             payment = found[0][0]

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from bioql_console.services.event_applier import TOGETHER
+
 Place = Literal["commit", "request", "answer"]
 CARDS = ("pm_card_visa", "pm_card_visa", "pm_card_chargeCustomerFail", None)
 
@@ -113,6 +115,7 @@ class Plan:
         consoles: Processes on the same ledger.
         retries: How often stripe-python asks again by itself.
         in_order: Stripe delivers in the order in which things happened.
+        together: How many events share a transaction at most when they are applied.
     """
 
     seed: int
@@ -122,13 +125,14 @@ class Plan:
     retries: int
     in_order: bool
     steps: tuple[Step, ...]
+    together: int = 1
 
     def words(self) -> str:
         cards = ", ".join(card or "no card" for card in self.cards)
         return (
             f"seed {self.seed}: {self.consoles} console(s), {self.retries} retries, users with {cards}, "
             f"thresholds by {'Stripe' if self.thresholds else 'the console'}, "
-            f"events {'in order' if self.in_order else 'in any order'}"
+            f"events {'in order' if self.in_order else 'in any order'}, applied {self.together} at a time"
         )
 
 
@@ -157,6 +161,7 @@ def plan(seed: int, events: int) -> Plan:
         dice.choice((0, 2)),
         dice.random() < 0.3,
         tuple(steps),
+        dice.choice((1, TOGETHER)),
     )
 
 

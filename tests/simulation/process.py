@@ -110,11 +110,11 @@ class Process:
     """Services on one ledger and one way to Stripe.
 
     Args:
-        ahead_ms: How much the clock of this machine is ahead of Stripe's.
+        together: How many events share a transaction at most.
     """
 
     def __init__(
-        self, around: Surroundings, file: Path, sandbox: Sandbox, now_ms: Callable[[], int], retries: int
+        self, around: Surroundings, file: Path, sandbox: Sandbox, now_ms: Callable[[], int], retries: int, together: int
     ) -> None:
         self.around, self.dead = around, False
         self.busy: set[str] = set()
@@ -145,7 +145,7 @@ class Process:
         self.outbox._lane._pace._apart_s = 0  # its pause would be a real one
         self.reports = ErrorReports(store, self.stripe, counter, changes, now_ms)
         self.corrections = UsageCorrections(store, changes, now_ms)
-        self.applier = EventApplier(store, Environment.SANDBOX, changes, now_ms)
+        self.applier = EventApplier(store, Environment.SANDBOX, changes, now_ms, together)
         feeds = (SnapshotFeed(self.stripe), ErrorReportFeed(self.stripe))
         self.missed = MissedEvents(store, self.stripe, changes, now_ms, feeds=feeds)
         self.writer = Writer(store)

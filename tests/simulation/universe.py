@@ -105,7 +105,7 @@ class Universe(AtStripe, InBooks):
             def now_ms() -> int:
                 return self.now_ms() + self.ahead_ms[place]
 
-            process = Process(self, self.file, self.sandbox, now_ms, self.plan.retries)
+            process = Process(self, self.file, self.sandbox, now_ms, self.plan.retries, self.plan.together)
             self.consoles[place] = process
             self.tell(f"      console {place + 1} starts")
         return process

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event
 
 from bioql_console.demo_data import _store
 from bioql_console.domain.checkout import CheckoutLink, CheckoutState
@@ -17,6 +16,7 @@ from bioql_console.domain.webhooks import EventSource, ReceivedEvent
 from bioql_console.services.demo import demo_users
 from bioql_console.storage.database import Database, sqlite_url
 from bioql_console.storage.unit_of_work import UnitOfWork
+from tests.heard import heard
 from tests.storage.people import NOW
 
 AFTER = Cursor(0, 50)
@@ -47,28 +47,14 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 
 def plans(database: Database, ask: Ask) -> list[tuple[str, str]]:
     """Each SELECT that is sent for the question, with SQLite's plan for it."""
-    sent: list[tuple[str, object]] = []
-
-    def hear(_connection: object, _cursor: object, statement: str, parameters: object, *_rest: object) -> None:
-        if statement.startswith("SELECT"):
-            sent.append((statement, parameters))
-
-    event.listen(database._engine, "before_cursor_execute", hear)
-    try:
-        with database.read() as work:
-            ask(work)
-    finally:
-        event.remove(database._engine, "before_cursor_execute", hear)
+    with heard(database) as said, database.read() as work:
+        ask(work)
+    # The search index asks its own tables.
+    sent = [statement for statement in said if statement.startswith("SELECT") and "'main'." not in statement]
     with database._engine.connect() as connection:
         return [
-            (
-                statement,
-                "\n".join(
-                    str(row[3])
-                    for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)  # type: ignore[arg-type]
-                ),
-            )
-            for statement, parameters in sent
+            (statement, "\n".join(str(row[3]) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")))
+            for statement in sent
         ]
 
 
@@ -155,7 +141,7 @@ def test_what_is_one_users_is_found_by_an_index(database: Database, name: str) -
 def test_a_first_page_sorts_nothing(database: Database, name: str) -> None:
     for statement, plan in plans(database, IN_ORDER[name]):
         assert sorts_nothing(plan), f"{plan}\n{statement}"
-        assert " LIMIT ? OFFSET ?" in statement.replace("\n", " ")
+        assert re.search(r"\sLIMIT \d+ OFFSET 0$", statement), statement
 
 
 USER_INDEXES = {
@@ -181,7 +167,7 @@ def test_the_next_page_of_users_starts_inside_an_index(database: Database, sort:
         assert sorts_nothing(plan), f"{plan}\n{statement}"
         index, _, column = USER_INDEXES[sort].partition(" ")
         assert re.search(rf"INDEX ({index}) {re.escape(column)}", plan), plan
-        assert "OFFSET" not in statement.replace("LIMIT ? OFFSET ?", "")
+        assert "OFFSET" not in statement.replace("OFFSET 0", "")
 
 
 @pytest.mark.parametrize("sort", USER_INDEXES)

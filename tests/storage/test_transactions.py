@@ -2,8 +2,6 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import event
@@ -13,6 +11,7 @@ from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.ledger import usage_fact
 from bioql_console.storage import sqlite_engine
 from bioql_console.storage.database import Database
+from tests.heard import heard
 from tests.storage.people import NOW, add_people, person, rows
 
 
@@ -105,21 +104,8 @@ def test_the_second_writer_of_a_balance_waits_for_the_first(database: Database, 
     assert seen == [5]
 
 
-@contextmanager
-def listened(database: Database) -> Iterator[list[str]]:
-    """The statements that are sent meanwhile."""
-    said: list[str] = []
-
-    def hear(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-        said.append(statement)
-
-    event.listen(database._engine, "before_cursor_execute", hear)
-    yield said
-    event.remove(database._engine, "before_cursor_execute", hear)
-
-
 def test_writers_take_the_lock_at_once_and_readers_none(sqlite_database: Database) -> None:
-    with listened(sqlite_database) as said:
+    with heard(sqlite_database) as said:
         with sqlite_database.write() as work:
             work.users.get(1)
         with sqlite_database.read() as work:

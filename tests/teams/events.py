@@ -92,6 +92,6 @@ def receive(database: Database, *events: ReceivedEvent) -> None:
         work.commit()
 
 
-def applier(database: Database) -> EventApplier:
-    """A worker on the team's inbox."""
-    return EventApplier(database, Environment.SANDBOX, Changes(), lambda: NOW)
+def applier(database: Database, together: int = 1) -> EventApplier:
+    """A worker on the inbox; on a team's each event has a transaction of its own."""
+    return EventApplier(database, Environment.SANDBOX, Changes(), lambda: NOW, together)
