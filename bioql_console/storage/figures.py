@@ -2,15 +2,14 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, case, func, select
 
-from bioql_console.domain.ageing import DAY_MS
+from bioql_console.domain.ageing import DAY_MS, bucket_starts_ms
 from bioql_console.domain.ledger import Account, EntryKind
 from bioql_console.domain.outbox import MessageState
 from bioql_console.domain.overview import Figure, Figures
 from bioql_console.domain.webhooks import EventState
 from bioql_console.storage.outbox_tables import outbox
-from bioql_console.storage.receivables import Receivables
 from bioql_console.storage.statements import utc_day
 from bioql_console.storage.tables import balances, inbox, journal_entries, postings, usage, users
 
@@ -26,12 +25,10 @@ class FiguresReader:
     def read(self, now_ms: int, terms_days: int) -> Figures:
         today = now_ms - now_ms % DAY_MS
         since = today - (DAYS - 1) * DAY_MS
-        aged = Receivables(self._connection).ageing(now_ms, terms_days)
-        overdue = [balance.overdue_micros for balance in aged if balance.overdue_micros]
-        owed_by_day = self._owed_by_day(since)
+        outstanding, overdue = self._owed(now_ms, terms_days)
         return Figures(
-            outstanding_micros=Figure(sum(balance.total_micros for balance in aged), len(aged), owed_by_day),
-            overdue_micros=Figure(sum(overdue), len(overdue), ()),
+            outstanding_micros=Figure(*outstanding, self._owed_by_day(since)),
+            overdue_micros=Figure(*overdue, ()),
             paid_micros=self._paid(since),
             shots=self._shots(since),
             users=self._scalar(select(func.count()).select_from(users)),
@@ -45,6 +42,41 @@ class FiguresReader:
             outbox_refused=self._messages(MessageState.REFUSED),
             as_of_ms=now_ms,
         )
+
+    def _owed(self, now_ms: int, terms_days: int) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Micros and customers: outstanding, and overdue of it. The sums that ageing's rows would have, without rows.
+
+        What is owed is the kept balances, one index from end to end; only who was charged within the terms, or is
+        posted to in the future, is looked at one by one. The newest charges are what is open, so that of those within
+        the terms as much is not due yet as is owed at all.
+        """
+        due_from = bucket_starts_ms(now_ms, terms_days)[0]
+        known = postings.c.effective_ms <= now_ms
+        moved = (
+            select(
+                postings.c.user_id,
+                func.sum(case((and_(known, postings.c.micros > 0), postings.c.micros), else_=0)).label("charged"),
+                func.sum(case((known, 0), else_=postings.c.micros)).label("later"),
+            )
+            .where(postings.c.account == Account.RECEIVABLE.value, postings.c.effective_ms >= due_from)
+            .group_by(postings.c.user_id)
+            .subquery()
+        )
+        kept = balances.c.receivable_micros
+        # More can be paid later than is owed now; then nothing is owed, but never less.
+        owed = case((kept > moved.c.later, kept - moved.c.later), else_=0)
+        not_due = case((owed < moved.c.charged, owed), else_=moved.c.charged)
+        total, owing = self._connection.execute(select(func.sum(kept), func.count()).where(kept > 0)).one()
+        fixed, more_owing, current, only_current = self._connection.execute(
+            select(
+                func.sum(owed - kept),
+                func.sum(case((owed > 0, 1), else_=0) - case((kept > 0, 1), else_=0)),
+                func.sum(not_due),
+                func.sum(case((and_(owed > 0, not_due == owed), 1), else_=0)),
+            ).select_from(moved.join(balances, balances.c.user_id == moved.c.user_id))
+        ).one()
+        total, owing = int(total or 0) + int(fixed or 0), owing + int(more_owing or 0)
+        return (total, owing), (total - int(current or 0), owing - int(only_current or 0))
 
     def _owed_by_day(self, since: int) -> tuple[int, ...]:
         """What was owed at the end of each of the last days, oldest first."""

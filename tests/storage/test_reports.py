@@ -51,6 +51,11 @@ def test_ageing_ties_to_the_receivable_account_at_any_time(
         postings[user].append((at_ms, micros))
     with database.read() as work:
         aged = {row.user_id: row.buckets_micros for row in work.receivables.ageing(as_of_ms, TERMS)}
+        figures = work.figures.read(as_of_ms, TERMS)
+    overdue = [sum(parts[1:]) for parts in aged.values() if sum(parts[1:])]
+    outstanding, late = figures.outstanding_micros, figures.overdue_micros
+    assert (outstanding.value, outstanding.count) == (sum(sum(parts) for parts in aged.values()), len(aged))
+    assert (late.value, late.count) == (sum(overdue), len(overdue))
     expected = {user: by_hand(found, as_of_ms) for user, found in postings.items()}
     assert aged == {user: parts for user, parts in expected.items() if sum(parts)}
 
