@@ -25,9 +25,9 @@ class FiguresReader:
     def read(self, now_ms: int, terms_days: int) -> Figures:
         today = now_ms - now_ms % DAY_MS
         since = today - (DAYS - 1) * DAY_MS
-        outstanding, overdue = self._owed(now_ms, terms_days)
+        outstanding, overdue, kept_micros = self._owed(now_ms, terms_days)
         return Figures(
-            outstanding_micros=Figure(*outstanding, self._owed_by_day(since)),
+            outstanding_micros=Figure(*outstanding, self._owed_by_day(since, kept_micros)),
             overdue_micros=Figure(*overdue, ()),
             paid_micros=self._paid(since),
             shots=self._shots(since),
@@ -43,8 +43,10 @@ class FiguresReader:
             as_of_ms=now_ms,
         )
 
-    def _owed(self, now_ms: int, terms_days: int) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Micros and customers: outstanding, and overdue of it. The sums that ageing's rows would have, without rows.
+    def _owed(self, now_ms: int, terms_days: int) -> tuple[tuple[int, int], tuple[int, int], int]:
+        """Micros and customers: outstanding, and overdue of it; and what is owed with what is posted in the future.
+
+        These are the sums of ageing's rows, without the rows.
 
         What is owed is the kept balances, one index from end to end; only who was charged within the terms, or is
         posted to in the future, is looked at one by one. The newest charges are what is open, so that of those within
@@ -75,10 +77,11 @@ class FiguresReader:
                 func.sum(case((and_(owed > 0, not_due == owed), 1), else_=0)),
             ).select_from(moved.join(balances, balances.c.user_id == moved.c.user_id))
         ).one()
-        total, owing = int(total or 0) + int(fixed or 0), owing + int(more_owing or 0)
-        return (total, owing), (total - int(current or 0), owing - int(only_current or 0))
+        kept_micros = int(total or 0)
+        total, owing = kept_micros + int(fixed or 0), owing + int(more_owing or 0)
+        return (total, owing), (total - int(current or 0), owing - int(only_current or 0)), kept_micros
 
-    def _owed_by_day(self, since: int) -> tuple[int, ...]:
+    def _owed_by_day(self, since: int, owed_now: int) -> tuple[int, ...]:
         """What was owed at the end of each of the last days, oldest first."""
         changes = self._by_day(
             select(utc_day(postings.c.effective_ms), func.sum(postings.c.micros)).where(
@@ -86,7 +89,6 @@ class FiguresReader:
             ),
             postings.c.effective_ms,
         )
-        owed_now = self._scalar(select(func.coalesce(func.sum(balances.c.receivable_micros), 0)))
         history = []
         for day in range(DAYS - 1, -1, -1):
             history.append(owed_now)

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
-
-from psycopg import Connection
-from psycopg.conninfo import make_conninfo
+from typing import IO, TYPE_CHECKING, Any
 
 from bioql_console.domain.backups import stopped
 from bioql_console.domain.errors import OperatorError
+
+if TYPE_CHECKING:
+    from psycopg import Connection
 
 DEBIAN = Path("/usr/lib/postgresql")
 LOOK_EVERY_S = 0.1
@@ -146,6 +146,8 @@ def programs_for(connection: "Connection[Any]") -> Programs:
             code="backup.old_program",
         )
     parameters = {key: value for key, value in info.get_parameters().items() if UNDERSTOOD.fullmatch(key)}
+    from psycopg.conninfo import make_conninfo  # a ledger in a file needs none of the driver
+
     return Programs(found[min(suiting)], make_conninfo(**parameters), info.password)
 
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 from sqlalchemy import Connection, Table, literal_column
-from sqlalchemy.dialects import postgresql, sqlite
 
 from bioql_console.domain.ageing import DAY_MS
 from bioql_console.domain.users import storable
@@ -11,7 +10,13 @@ from bioql_console.domain.users import storable
 
 def insert(connection: Connection, table: Table) -> Any:
     """An INSERT that knows ON CONFLICT. Typed loosely because the two dialects share no base for it."""
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # a ledger in a file needs none of it
+
+        return postgresql.insert(table)
+    from sqlalchemy.dialects import sqlite
+
+    return sqlite.insert(table)
 
 
 def search_term(text: str) -> str:
