@@ -7,10 +7,12 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from email.utils import formatdate
 from functools import partial
 from typing import Any, NamedTuple
 
 import uvicorn
+from uvicorn.server import ServerState
 
 from bioql_console.domain.errors import OperatorError
 from bioql_console.server.connection import GuardedConnection
@@ -65,7 +67,37 @@ def _holder(port: int) -> str:
     return f" by {holder.name} (process {holder.pid})" if holder else ""
 
 
-def _server(app: Any, most_connections: int) -> uvicorn.Server:
+class DatedState(ServerState):
+    """Knows the headers of every answer; the date is made when somebody asks in a new second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._second = 0
+
+    @property
+    def default_headers(self) -> list[tuple[bytes, bytes]]:
+        if (second := int(time.time())) != self._second:
+            self._second, self._headers = second, [(b"date", formatdate(second, usegmt=True).encode())]
+        return self._headers
+
+    @default_headers.setter
+    def default_headers(self, _headers: list[tuple[bytes, bytes]]) -> None:
+        self._headers = _headers
+
+
+class QuietServer(uvicorn.Server):
+    """Sleeps until somebody asks. uvicorn's own wakes up ten times a second, for the date and to see whether to end."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.server_state = DatedState()
+        self.ended = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        await self.ended.wait()
+
+
+def _server(app: Any, most_connections: int) -> QuietServer:
     crowd = Crowd(most_connections, time.monotonic)
     guarded: Any = partial(GuardedConnection, crowd)  # uvicorn calls it as it would a class
     config = uvicorn.Config(
@@ -80,7 +112,7 @@ def _server(app: Any, most_connections: int) -> uvicorn.Server:
         proxy_headers=False,
         timeout_graceful_shutdown=STOP_S,
     )
-    return uvicorn.Server(config)
+    return QuietServer(config)
 
 
 async def serve_until(
@@ -104,6 +136,7 @@ async def serve_until(
     await stop.wait()
     for server in servers:
         server.should_exit = True
+        server.ended.set()
     await asyncio.gather(*tasks)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from bioql_console.storage.change_notes import COUNT_MODULUS, EVERY_TOPIC, ChangeNotes
 
-FILE_LOOK_EVERY_S = 0.5
+FILE_LOOK_EVERY_S = 0.8
 LOOK_AGAIN_AFTER_S = 5.0
 
 Heard = Callable[[frozenset[str]], None]

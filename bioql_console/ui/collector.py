@@ -9,6 +9,8 @@ import gc
 from PySide6.QtCore import QObject, QTimer
 
 LOOK_EVERY_MS = 500
+# While there is nothing to collect, nobody is at work: one looks ever more rarely, up to this.
+LOOK_AT_LEAST_EVERY_MS = 4_000
 
 
 class Collector(QObject):
@@ -27,4 +29,6 @@ class Collector(QObject):
         for generation in (2, 1, 0):
             if gc.get_count()[generation] > gc.get_threshold()[generation]:
                 gc.collect(generation)
+                self._timer.setInterval(LOOK_EVERY_MS)
                 return
+        self._timer.setInterval(min(LOOK_AT_LEAST_EVERY_MS, self._timer.interval() * 2))

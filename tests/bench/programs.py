@@ -1,6 +1,7 @@
 """Windows of other processes: ours on a ledger of a million users, and the programs we are measured beside."""
 
 import atexit
+import json
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.webhooks import EventSource, ReceivedEvent
@@ -22,6 +24,18 @@ from tests.bench.big_ledger import LAST_MS, data_dir_of
 ROOT = Path(__file__).resolve().parents[2]
 # What the installed `bioql-console` script does.
 START = "import sys; from bioql_console.__main__ import main; sys.exit(main())"
+# Opens our window and does in it what a bench wants to be done there; says what came of it.
+INSIDE = """
+import importlib, json, sys
+from bioql_console.gui import start, start_options
+from bioql_console.gui_options import parse
+
+async def script(session):
+    inside = importlib.import_module(sys.argv[2]).inside
+    print("found", json.dumps(await inside(session)), flush=True)
+
+sys.exit(start(start_options(parse(["gui", "--data-dir", sys.argv[1]]))._replace(script=script)))
+"""
 PYTHON_PEERS = ("vorta", "onionshare", "electrum")
 LEFT_OUT = {"DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS"}
 SHOWN_EVENTS = 50
@@ -62,6 +76,16 @@ def home(platform: Mapping[str, str]) -> Iterator[dict[str, str]]:
         yield kept | {"HOME": folder, "XDG_RUNTIME_DIR": folder} | dict(platform)
 
 
+def found_inside(bench: str, env: Mapping[str, str], folder: Path | None = None) -> Any:
+    """What a bench's `inside(session)` answers when it runs in our window, on a million users by default."""
+    with running([sys.executable, "-c", INSIDE, str(folder or data_dir()), bench], env) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("found "):
+                return json.loads(line.removeprefix("found "))
+    raise RuntimeError(f"our window ended before {bench} was measured in it")
+
+
 def peer(name: str, env: Mapping[str, str]) -> list[str]:
     """The command of a peer, whose first start in this home is over."""
     if name != "electrum":
@@ -81,7 +105,7 @@ def running(command: Sequence[str], env: Mapping[str, str]) -> "Iterator[subproc
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=None if os.environ.get("BIOQL_BENCH_LOUD") else subprocess.DEVNULL,
         text=True,
         start_new_session=True,
     )

@@ -3,31 +3,19 @@
 Beside the first window of a program that shows what it has stored; on a virtual screen, with a million users.
 """
 
-import sys
+import asyncio
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from tests.bench.figures import Figure, Skipped, in_turns
 from tests.bench.peers import missing
-from tests.bench.programs import APPEARS_WITHIN_S, data_dir, home, peer, running
+from tests.bench.programs import APPEARS_WITHIN_S, found_inside, home, peer
 from tests.bench.start_peers import mapped_ms
 from tests.bench.x11 import Screen
 from tests.screens import private_screen
 
 OTHER = "vorta"
-OURS = """
-import sys, time
-from bioql_console.gui import start, start_options
-from bioql_console.gui_options import parse
-
-async def script(session):
-    from tests.bench.ready import until_ready
-    print("ready", await until_ready(session), flush=True)
-
-options = start_options(parse(["gui", "--data-dir", sys.argv[1]]))
-sys.exit(start(options._replace(script=script)))
-"""
 
 
 def run() -> list[Figure | Skipped]:
@@ -41,18 +29,11 @@ def run() -> list[Figure | Skipped]:
 
 def _ready_ms(env: Mapping[str, str]) -> float:
     started_ns = time.monotonic_ns()
-    with running([sys.executable, "-c", OURS, str(data_dir())], env) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith("ready "):
-                return (int(line.split()[1]) - started_ns) / 1e6
-    raise RuntimeError("our window did not become ready")
+    return float(found_inside("tests.bench.ready", env) - started_ns) / 1e6
 
 
-async def until_ready(session: Any) -> int:
-    """Runs in our window: the time when all is painted that is waited for."""
-    import asyncio
-
+async def inside(session: Any) -> int:
+    """The time when all is painted that is waited for."""
     window = session.window
     page, deadline = window.page("overview"), time.monotonic() + APPEARS_WITHIN_S
     while time.monotonic() < deadline:

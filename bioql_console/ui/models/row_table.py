@@ -13,6 +13,14 @@ from bioql_console.ui.widgets.labels import tip
 
 Index = QModelIndex | QPersistentModelIndex
 NOWHERE = QModelIndex()
+# A cell is asked for seven roles each time it is painted; numbers are compared faster than members of an enumeration.
+DISPLAY, ALIGNMENT, TOOL_TIP = (
+    int(role) for role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.TextAlignmentRole, Qt.ItemDataRole.ToolTipRole)
+)
+LEFT, RIGHT = (
+    int((side | Qt.AlignmentFlag.AlignVCenter).value)
+    for side in (Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight)
+)
 # Shorter cells are never cut off.
 LONG_TEXT = 10
 
@@ -33,6 +41,10 @@ class Role(IntEnum):
     ROW = Qt.ItemDataRole.UserRole + 1
     PLAIN = Qt.ItemDataRole.UserRole + 2
     TONE = Qt.ItemDataRole.UserRole + 3
+
+
+ROW, PLAIN, TONE = (int(role) for role in Role)
+ASKED = frozenset((TOOL_TIP, ROW, PLAIN, TONE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +92,7 @@ class RowTable(QAbstractTableModel):
         super().__init__()
         self.columns = tuple(columns)
         self.identity = identity
+        self._sides = [RIGHT if column.look is Look.NUMBER else LEFT for column in self.columns]
         self._rows: list[Any] = []
         self._after: Cursor | None = None
         self._state = State.STOPPED
@@ -94,22 +107,21 @@ class RowTable(QAbstractTableModel):
         return 0 if parent.isValid() else len(self.columns)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if not index.isValid():
+        if role == ALIGNMENT:
+            return self._sides[index.column()]
+        if (role != DISPLAY and role not in ASKED) or not index.isValid():
             return None
         row, column = self._rows[index.row()], self.columns[index.column()]
-        if role == Qt.ItemDataRole.DisplayRole:
+        if role == DISPLAY:
             return in_line(column.text(row))
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            side = Qt.AlignmentFlag.AlignRight if column.look is Look.NUMBER else Qt.AlignmentFlag.AlignLeft
-            return int(side | Qt.AlignmentFlag.AlignVCenter)
-        if role == Role.TONE:
+        if role == TONE:
             return column.tone(row) if column.tone else None
-        if role == Qt.ItemDataRole.ToolTipRole:
+        if role == TOOL_TIP:
             said = column.text(row)
             return tip(said) if len(said) > LONG_TEXT else None
-        if role == Role.PLAIN:
+        if role == PLAIN:
             return (column.plain or column.text)(row)
-        return row if role == Role.ROW else None
+        return row
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if orientation is Qt.Orientation.Vertical or not 0 <= section < len(self.columns):

@@ -15,7 +15,9 @@ LONGEST_AMOUNT = 16
 
 
 class SearchField(QLineEdit):
-    """Says what is searched for once typing pauses, at once on Enter or when cleared.
+    """Says what is searched for: the first letter at once, what follows quickly when typing pauses.
+
+    At once too on Enter, or when cleared.
 
     Signals:
         searched: The text.
@@ -33,8 +35,9 @@ class SearchField(QLineEdit):
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(TYPING_PAUSE_MS)
-        self._pause.timeout.connect(self._say)
-        self.textChanged.connect(lambda text: self._pause.start() if text else self._say())
+        self._pause.timeout.connect(self._say_what_followed)
+        self._said = ""
+        self.textChanged.connect(self._typed)
         self.returnPressed.connect(self._say)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
@@ -46,9 +49,21 @@ class SearchField(QLineEdit):
             return
         super().keyPressEvent(event)
 
+    def _typed(self, text: str) -> None:
+        typing = self._pause.isActive()
+        if not text or not typing:
+            self._say()
+        if text:
+            self._pause.start()
+
+    def _say_what_followed(self) -> None:
+        if self.text().strip() != self._said:
+            self._say()
+
     def _say(self) -> None:
         self._pause.stop()
-        self.searched.emit(self.text().strip())
+        self._said = self.text().strip()
+        self.searched.emit(self._said)
 
 
 class SecretField(QWidget):
