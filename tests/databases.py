@@ -155,6 +155,26 @@ def fresh_database(cluster: str, owner: str = "tests") -> str:
     return as_user(cluster.format(name), owner)
 
 
+@contextmanager
+def tablespace(cluster: str, folder: Path) -> Iterator[str]:
+    """The URL of a new, empty database whose files are below an empty folder."""
+    place = folder / "tables"
+    place.mkdir()
+    if os.getuid() == 0:
+        owner = pwd.getpwnam("postgres")
+        folder.chmod(0o755)
+        os.chown(place, owner.pw_uid, owner.pw_gid)
+    name = f"space{uuid.uuid4().hex[:12]}"
+    server = cluster.format("postgres")
+    as_superuser(server, f"CREATE TABLESPACE {name} LOCATION '{place}'")
+    as_superuser(server, f"CREATE DATABASE {name} TABLESPACE {name}")
+    try:
+        yield as_user(cluster.format(name), "tests")
+    finally:
+        drop_database(cluster.format(name))
+        as_superuser(server, f"DROP TABLESPACE {name}")
+
+
 def copied(template: str) -> str:
     """The URL of a copy of a database to which nobody is connected."""
     address = make_url(template)

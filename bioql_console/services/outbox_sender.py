@@ -35,7 +35,9 @@ TOO_OLD = "timestamp_too_far_in_past"
 PASSING = frozenset(
     f"stripe.{code}"
     for code in ("unreachable", "failed", "busy", "rate_limited", "key_refused", "permission", "disabled")
-) | frozenset(("live.locked", "keychain.locked", "keychain.frozen", "keychain.gone", NO_METER))
+) | {NO_METER}
+# What goes wrong on this side of Stripe says nothing of a message either: database, books, keys, keychain, lock.
+OURS = ("db.", "ledger.", "key.", "keychain.", "credentials.", "live.")
 
 
 class OutboxSender:
@@ -68,7 +70,7 @@ class OutboxSender:
         self._now_ms = now_ms
         self._meter = meter or StripeUsageMeter(stripe.gateway)
         self._broken_off = BrokenOff(store, self._meter, now_ms)
-        self._lane = UsageLane(self._meter, PASSING, width=width)
+        self._lane = UsageLane(self._meter, passes, width=width)
         self._money = MoneyMessages(store, stripe, self._meter, now_ms, days_until_due, meter_lag_ms)
         self._name = uuid.uuid4().hex
         self._permits = permits
@@ -206,7 +208,7 @@ class OutboxSender:
                 if error.code.startswith("db."):
                     raise  # it says nothing of the message, which is tried again when its lease ends
                 self._give_back(message, error)
-                if error.code in PASSING:
+                if passes(error):
                     self._release(money[number + 1 :])  # the next ones would meet the same wall
                     break
         if money:
@@ -220,7 +222,7 @@ class OutboxSender:
 
     def _give_back(self, message: Message, error: OperatorError) -> None:
         with self._store.write() as work:
-            if error.code in PASSING:
+            if passes(error):
                 pause = min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** min(message.attempts, 20))
                 # Spread out, so that a crowd of messages does not come back at once.
                 due = self._now_ms() + round(pause * random.uniform(0.8, 1.2))
@@ -234,6 +236,11 @@ class OutboxSender:
             with self._store.write() as work:
                 work.outbox.release(messages)
                 work.commit()
+
+
+def passes(error: OperatorError) -> bool:
+    """Whether it is not about the message, which then is tried again; else Stripe takes it no more."""
+    return error.code in PASSING or error.code.startswith(OURS)
 
 
 def _code_of(error: OperatorError) -> str:

@@ -53,15 +53,20 @@ class UsageLane:
     """Reports usage by a few threads. One failure that the next event would meet as well stops them all.
 
     Args:
-        passing: Codes of such failures; any other is about the one event.
+        passes: Whether a failure is such a one; any other is about the one event.
         width: Threads; with 1 everything is done by the caller.
     """
 
     def __init__(
-        self, meter: UsageMeter, passing: frozenset[str], *, width: int = WIDTH, per_s: float = MOST_PER_S
+        self,
+        meter: UsageMeter,
+        passes: Callable[[OperatorError], bool],
+        *,
+        width: int = WIDTH,
+        per_s: float = MOST_PER_S,
     ) -> None:
         self._meter = meter
-        self._passing = passing
+        self._passes = passes
         self._width = width
         self._pace = Pace(per_s)
         self._closed = threading.Event()
@@ -109,7 +114,7 @@ class UsageLane:
             self._meter.report(event)
         except OperatorError as error:
             with lock:
-                if error.code in self._passing:
+                if self._passes(error):
                     sent.failed.append((message, error))
                     sent.wall = sent.wall or error
                 else:

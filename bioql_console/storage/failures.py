@@ -81,6 +81,7 @@ _ON_CONNECTING = (
      f"{_IN_SETTINGS} A new one is made with CREATE DATABASE."),
     ('role "', "db.no_such_user", "The database server does not know this user.", _IN_SETTINGS),
     ("failed to resolve host", "db.no_such_host", "No computer has the database server's name.", _IN_SETTINGS),
+    ("init file", "db.full", "The disk of the database's server is full.", "Make room there, then retry."),
     ("the database system is", "db.unreachable", "The database server is starting or stopping.",
      "Retry in a moment."),
 )  # fmt: skip

@@ -152,6 +152,12 @@ def _refused(table: Table, rows: list[tuple[Any, ...]], error: Exception) -> Ope
     """In words, with the row that holds what PostgreSQL can't keep, if that is the reason."""
     zero = next((row for row in rows if any(isinstance(value, str) and "\x00" in value for value in row)), None)
     words = str(getattr(error, "orig", None) or error).partition("\n")[0].rstrip(".")
+    if isinstance(error, psycopg.errors.DiskFull):
+        return OperatorError(
+            "The disk of the new database's server is full. Nothing was moved, and the old ledger is as it was.",
+            fix="Make room there, or name a database on another disk; then move again.",
+            code="move.full",
+        )
     if isinstance(error, psycopg.OperationalError):  # the server or the way there, not a row
         return OperatorError(
             f"The new database broke off the copy: {words}. Nothing was moved.",

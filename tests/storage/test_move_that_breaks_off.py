@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from bioql_console.moving import run_move
 from bioql_console.restoring import RestoreOptions, run_restore
 from bioql_console.storage import moving
 from bioql_console.storage.database import Database, sqlite_url
-from tests.databases import as_superuser
+from tests.databases import as_superuser, tablespace
 from tests.disks import disk_missing, small_disk
 from tests.storage.moving import LARGEST, TEST, asked, filled, opened, refused
 from tests.storage.people import NOW, rows, tamper
@@ -168,6 +169,49 @@ def test_a_server_that_goes_away_undoes_the_move(
         patch.setattr(ProgressLine, "show", cut)
         assert refused(asked(sqlite_database, postgresql_url, data_dir)).code in ("move.broken_off", "db.unreachable")
     nothing_moved(sqlite_database, postgresql_url)
+
+
+@pytest.mark.fault(
+    "Backup",
+    "The disk of the new database's PostgreSQL server fills up before or in the middle of a move",
+    "It is said in a sentence, the new database is empty, the old one goes on; with room the same command moves all.",
+    figure="0 bytes free at 2 moments, 0 rows moved, then every row",
+)
+@pytest.mark.skipif(disk_missing() is not None, reason=str(disk_missing()))
+@pytest.mark.parametrize(("moment", "code"), [("at the start", "db.full"), ("copying postings", "move.full")])
+def test_a_full_disk_of_the_server_undoes_the_move(
+    sqlite_database: Database,
+    postgresql_cluster: str,
+    data_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    moment: str,
+    code: str,
+) -> None:
+    filled(sqlite_database, 3)
+    # Below /tmp itself, where the server's user may go.
+    with (
+        tempfile.TemporaryDirectory(prefix="space-", dir="/tmp") as folder,
+        small_disk(Path(folder), 32) as disk,
+        tablespace(postgresql_cluster, disk.folder) as url,
+    ):
+
+        def fill(_line: object, _done: int, _total: int, words: str) -> None:
+            if words == moment:
+                disk.fill()
+
+        if moment == "at the start":
+            disk.fill()
+        with monkeypatch.context() as patch:
+            patch.setattr(ProgressLine, "show", fill)
+            error = refused(asked(sqlite_database, url, data_dir))
+        assert (error.code, "disk" in error.what, "full" in error.what) == (code, True, True), (
+            error.what,
+            error.__cause__,
+        )
+        disk.make_room()
+        nothing_moved(sqlite_database, url)
+        found = run_move(asked(sqlite_database, url, data_dir)).moved
+        assert (found.marked, found.verification.ok) == (True, True)
 
 
 @pytest.mark.fault(

@@ -59,8 +59,15 @@ def run(orders: Orders) -> None:
     secrets = StripeSecrets(lambda: orders.secret_key, lambda: orders.webhook_secrets)
     folder = Path(orders.data_dir)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    ledger = Database(orders.database, now_ms)
-    core = Core(Environment.SANDBOX, settings, folder, ledger, secrets, orders.stripe_base)
+    while True:
+        try:
+            ledger = Database(orders.database, now_ms)
+            core = Core(Environment.SANDBOX, settings, folder, ledger, secrets, orders.stripe_base)
+            break
+        except OperatorError as error:
+            if error.code != "db.unreachable":
+                raise
+            say("started anew")  # as whoever looks after it does, when its first connection was cut
     core.start()
     ended = threading.Event()
     threading.Thread(target=_wait_for_the_end, args=(ended,), daemon=True).start()

@@ -189,7 +189,7 @@ class Team:
     def figures(self) -> str:
         said = sum((member.said for member in self.members), Counter[str]())
         refused = {what: n for what, n in said.items() if what.startswith("refused")}
-        deeds = sum(n for what, n in said.items() if what != "ready") - sum(refused.values())
+        deeds = sum(n for what, n in said.items() if what not in ("ready", "started anew")) - sum(refused.values())
         (entries,) = self._rows("SELECT count(*) FROM journal_entries")[0]
         (events,) = self._rows("SELECT count(*) FROM inbox")[0]
         words = f"{deeds:,} deeds of operators, {self.customers.words()}, {events:,} events, {entries:,} entries"
