@@ -11,7 +11,8 @@ from bioql_console.domain.errors import OperatorError
 from bioql_console.first_look import first_look
 from bioql_console.gui_options import GuiOptions
 from bioql_console.resources import resource
-from bioql_console.ui.start import StartOptions, start
+from bioql_console.ui.start import start
+from bioql_console.ui.start_options import StartOptions
 
 if TYPE_CHECKING:
     from bioql_console.services.console import Launcher

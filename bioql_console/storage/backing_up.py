@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import URL, Connection, Engine, text
 
 from bioql_console.domain.backups import Backup, Made, Progress, Reason, file_name, read_name, stopped
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.verification import Verification
-from bioql_console.storage import sqlite_copy
+from bioql_console.storage import sqlite_copy, sqlite_engine
 from bioql_console.storage.postgresql_programs import programs_for
 from bioql_console.storage.sqlite_copy import never, silent
 from bioql_console.storage.verify import Verifier
@@ -108,14 +108,12 @@ def _copy(path: Path, unfinished: Path, order: Order) -> Verification | None:
 
 def verified(path: Path) -> Verification:
     """What recomputing the books of a SQLite file finds; the file is only read."""
-    from bioql_console.storage.database import Database, sqlite_url  # which makes backups by this module
-
-    database = Database(sqlite_url(path), lambda: 0)
+    engine = sqlite_engine.make_engine(URL.create("sqlite", database=str(path)))
     try:
-        with database.read() as work:
-            return work.verifier.run()
+        with engine.connect() as connection:
+            return Verifier(connection).run()
     finally:
-        database.close()
+        engine.dispose()
 
 
 def _go_on(order: Order, words: str) -> None:

@@ -21,7 +21,7 @@ from bioql_console.ui.absence import AbsenceNote
 from bioql_console.ui.main_window import MainWindow
 from bioql_console.ui.pages.database_dialog import ask_for_database
 from bioql_console.ui.safety_band import SafetyBand
-from bioql_console.ui.start import StartOptions
+from bioql_console.ui.start_options import StartOptions
 from bioql_console.ui.tasks import LatestTask, cancelled_tasks_end
 from bioql_console.ui.widgets.dialogs import BugDialog
 from bioql_console.ui.workspace import Workspace

@@ -3,46 +3,23 @@
 import gc
 import sys
 import time
-from collections.abc import Awaitable, Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import PySide6
 from PySide6.QtWidgets import QApplication
 
-from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.ui.main_window import MainWindow
 from bioql_console.ui.memory import Memory
+from bioql_console.ui.start_options import StartOptions
 from bioql_console.ui.theme import Theme
 
 if TYPE_CHECKING:
-    from bioql_console.services.console import Launcher
-    from bioql_console.ui.session import Session
+    pass
 
 FIRST_FRAME_S = 10.0
 IMMORTAL_NONE = (3, 12)
 UNSAFE_QT = (6, 12)
-
-
-class StartOptions(NamedTuple):
-    """How to start.
-
-    Args:
-        launcher: Made once the first frame is painted, since its imports take longer than the window.
-        exit_after_paint: For measuring the start.
-        script: What to do with the open window instead of waiting for the operator; the window closes afterwards.
-    """
-
-    data_dir: Path
-    resources: Path
-    environment: Environment
-    theme: str
-    language: str
-    launcher: "Callable[[], Launcher]"
-    exit_after_paint: bool = False
-    print_modules: bool = False
-    script: "Callable[[Session], Awaitable[None]] | None" = None
 
 
 def start(options: StartOptions) -> int:

@@ -1,8 +1,6 @@
 """The backups of this computer, and making one; on a thread of its own, so that the pages go on reading."""
 
 import shlex
-import threading
-import time
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,15 +8,13 @@ from PySide6.QtCore import Signal
 
 from bioql_console.domain.backups import Backup, Made
 from bioql_console.domain.errors import OperatorError
-from bioql_console.services.worker import Worker
 from bioql_console.settings import data_directory
 from bioql_console.ui import formats
 from bioql_console.ui.models.row_table import Column, Look, RowTable
+from bioql_console.ui.viewmodels.long_work import LongWork
 from bioql_console.ui.viewmodels.view_model import ViewModel
 from bioql_console.ui.workspace import Workspace
 
-# A bar that moves more often than this is no better.
-SHOW_EVERY_S = 0.05
 COLUMNS = (
     Column("Made", lambda backup: formats.short_moment(backup.made_ms), width=112),
     Column("Why", lambda backup: backup.reason.words, Look.MUTED, width=0),
@@ -43,9 +39,7 @@ class BackupsViewModel(ViewModel):
     def __init__(self, workspace: Workspace) -> None:
         super().__init__(workspace)
         self.table = RowTable(COLUMNS, lambda backup: backup.path)
-        self._worker = Worker("backup")
-        self._stop = threading.Event()
-        self._said_at = 0.0
+        self._work = LongWork("backup", self.progressed.emit)
 
     @property
     def folder(self) -> Path:
@@ -57,18 +51,18 @@ class BackupsViewModel(ViewModel):
 
     def cancel(self) -> None:
         """End what is under way; nothing is left of it."""
-        self._stop.set()
+        self._work.stop()
 
     async def back_up(self) -> None:
         """Make one; the books in it are recomputed."""
-        stop = self._stop = threading.Event()
+        stop = self._work.begin()
         backups, operator = self.console.backups, self.console.operator
 
         def work() -> Made:
-            return backups.back_up(operator, progress=self._progress, cancelled=stop.is_set)
+            return backups.back_up(operator, progress=self._work.progress, cancelled=stop.is_set)
 
         try:
-            self.made.emit(await self._worker.run(work))
+            self.made.emit(await self._work.run(work))
         except OperatorError as error:
             self.ended.emit()
             if not stop.is_set():
@@ -84,14 +78,6 @@ class BackupsViewModel(ViewModel):
             words += ["--data-dir", str(self.console.data_dir)]
         return shlex.join(words)
 
-    def _progress(self, done: int, total: int, words: str) -> None:
-        """Called on the backup's thread."""
-        now = time.monotonic()
-        if now - self._said_at >= SHOW_EVERY_S:
-            self._said_at = now
-            self.progressed.emit(done / max(1, total), words)
-
     def close(self) -> None:
-        self._stop.set()
         super().close()
-        threading.Thread(target=self._worker.close, name="backup-end", daemon=True).start()
+        self._work.close()

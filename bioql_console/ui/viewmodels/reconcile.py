@@ -1,7 +1,5 @@
 """The Reconcile page: comparing, what was found, mending it."""
 
-import threading
-import time
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,14 +10,12 @@ from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.money import MICROS_PER_CENT
 from bioql_console.domain.reconciliation import Difference, Period, Reconciled
 from bioql_console.services.reconciliation.export import export_reconciliation
-from bioql_console.services.worker import Worker
 from bioql_console.ui import formats
 from bioql_console.ui.models.row_table import Column, Look, RowTable
+from bioql_console.ui.viewmodels.long_work import LongWork
 from bioql_console.ui.viewmodels.view_model import ViewModel
 from bioql_console.ui.workspace import Workspace
 
-# A bar that moves more often than this is no better.
-SHOW_EVERY_S = 0.05
 MENDED = "Mended"
 
 
@@ -125,10 +121,7 @@ class ReconcileViewModel(ViewModel):
         self.customers = RowTable(CUSTOMERS, identity=lambda row: row.user_id)
         self.on_its_way = RowTable(ON_ITS_WAY)
         self.accepted = RowTable(ACCEPTED, identity=lambda row: row[0].key)
-        # Of its own, so that the pages go on while a year is compared.
-        self._worker = Worker("reconcile")
-        self._stop = threading.Event()
-        self._said_at = 0.0
+        self._work = LongWork("reconcile", self.progressed.emit)
 
     def _state(self, row: Difference) -> str:
         return self.mended.get(row.key) or ("Repair" if row.can_be_repaired else "By hand")
@@ -172,20 +165,20 @@ class ReconcileViewModel(ViewModel):
 
     def cancel(self) -> None:
         """End what is under way after the answer in hand; what is mended stays so."""
-        self._stop.set()
+        self._work.stop()
         self.progressed.emit(1.0, "Stopping")
 
     async def run(self, period: Period | None) -> None:
         """Compare; None for the usual period."""
-        stop = self._stop = threading.Event()
+        stop = self._work.begin()
         operator = self.console.operator
 
         def work() -> Reconciled:
-            return self.console.reconciliation.run(period, self._progress, stop.is_set, operator)
+            return self.console.reconciliation.run(period, self._work.progress, stop.is_set, operator)
 
         self.running_changed.emit(True)
         try:
-            self._show(await self._worker.run(work))
+            self._show(await self._work.run(work))
             self.loaded()
         except OperatorError as error:
             if not stop.is_set():
@@ -197,8 +190,7 @@ class ReconcileViewModel(ViewModel):
     async def mend(self, rows: list[Difference], remark: str) -> None:
         """Repair these one after the other; the first that can't be repaired ends it with the reason."""
         repairs, operator = self.console.repairs, self.console.operator
-        stop, done, mended = threading.Event(), "", 0
-        self._stop = stop
+        stop, done, mended = self._work.begin(), "", 0
         self.running_changed.emit(True)
         try:
             for row in rows:
@@ -231,14 +223,6 @@ class ReconcileViewModel(ViewModel):
         number = await self.console.workers.database.run(export_reconciliation, self.result, path)
         self.workspace.toasted.emit(f"{formats.plural(number, 'difference', 'differences')} written to {path.name}")
 
-    def _progress(self, done: int, steps: int, words: str) -> None:
-        """Called on the worker's thread."""
-        now = time.monotonic()
-        if now - self._said_at >= SHOW_EVERY_S:
-            self._said_at = now
-            self.progressed.emit(done / max(1, steps), words)
-
     def close(self) -> None:
-        self._stop.set()
         super().close()
-        threading.Thread(target=self._worker.close, name="reconcile-end", daemon=True).start()
+        self._work.close()
