@@ -170,7 +170,8 @@ class DeliveryWorker:
         try:
             answer = await self._client.post(url, content=body, headers=headers)
             return _attempt(answer.status_code, None, time.monotonic() - began)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, AttributeError) as error:
+            # AttributeError: a receiver that is killed as it is connected to leaves anyio without a socket to ask.
             return _attempt(None, type(error).__name__, time.monotonic() - began)
 
     def _secret_of(self, endpoint: str) -> str:

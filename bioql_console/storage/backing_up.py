@@ -15,7 +15,7 @@ from bioql_console.domain.backups import Backup, Made, Progress, Reason, file_na
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.verification import Verification
-from bioql_console.storage import sqlite_copy, sqlite_engine
+from bioql_console.storage import sqlite_copy, sqlite_engine, sqlite_file
 from bioql_console.storage.postgresql_programs import programs_for
 from bioql_console.storage.sqlite_copy import never, silent
 from bioql_console.storage.verify import Verifier
@@ -108,7 +108,8 @@ def _copy(path: Path, unfinished: Path, order: Order) -> Verification | None:
 
 def verified(path: Path) -> Verification:
     """What recomputing the books of a SQLite file finds; the file is only read."""
-    engine = sqlite_engine.make_engine(URL.create("sqlite", database=str(path)))
+    url = URL.create("sqlite", database=str(path))
+    engine = sqlite_engine.make_engine(url, lambda *_: sqlite_file.require_whole(path))
     try:
         with engine.connect() as connection:
             return Verifier(connection).run()

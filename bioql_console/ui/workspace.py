@@ -3,7 +3,7 @@
 import threading
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QTimer, Signal, Slot
+from PySide6.QtCore import QObject, Qt, QTimer, Signal, Slot
 
 if TYPE_CHECKING:  # the first frame needs none of the console
     from bioql_console.domain.rights import Rights
@@ -11,8 +11,8 @@ if TYPE_CHECKING:  # the first frame needs none of the console
     from bioql_console.services.console import Console
     from bioql_console.ui.memory import Memory
 
-# What one transaction changed is told together.
-GATHER_MS = 5
+# What one transaction changed is told together: it comes within this.
+GATHER_MS = 1
 # Under a flood of webhooks the pages repaint a few times a second, not a thousand times.
 PAUSE_MS = 60
 
@@ -46,6 +46,7 @@ class Workspace(QObject):
         self._topics: set[str] = set()
         self._gathering = QTimer(self)
         self._gathering.setSingleShot(True)
+        self._gathering.setTimerType(Qt.TimerType.PreciseTimer)
         self._gathering.timeout.connect(self._tell)
         self._arrived.connect(self._gather)
         # Runs while pages are told nothing, since they just were.

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QTabWidg
 
 from bioql_console.domain.ageing import DAY_MS
 from bioql_console.domain.rights import Role
+from bioql_console.domain.users import User
 from bioql_console.ui import formats
 from bioql_console.ui.viewmodels.invoices import accrual_words
 from bioql_console.ui.viewmodels.user_detail import USAGE_DAYS, UserDetail, UserDetailViewModel
@@ -142,6 +143,7 @@ class UserPanel(QStackedWidget):
         self._now_ms = model.workspace.now_ms
         self.copy.copied.connect(model.workspace.toasted)
         model.shown.connect(self.show_detail)
+        model.seen.connect(self.show_user)
         model.presence.changed.connect(self.show_others)
 
     def show_others(self, words: str) -> None:
@@ -158,22 +160,29 @@ class UserPanel(QStackedWidget):
         self.setCurrentWidget(self.card if detail else self.empty)
         if detail is None:
             return
-        user, owed = detail.user, detail.user.balance.owed_micros
+        self._show_head(detail.user)
+        self.owed_note.setText(self._owed_words(detail))
+        self.copy.setEnabled(detail.link is not None)
+        self.threshold.show_progress(detail.accrual.fraction, accrual_words(detail.accrual))
+        self._show_usage(detail)
+        self._show_facts(detail)
+
+    def show_user(self, user: User) -> None:
+        """The one who is shown, read anew; what belongs to it follows."""
+        if self.detail is not None and self.detail.user.id == user.id:
+            self._show_head(user)
+
+    def _show_head(self, user: User) -> None:
+        owed, has_customer = user.balance.owed_micros, user.stripe_customer_id is not None
         self.user_name.setText(user.name)
         self.number.setText(f"#{user.id}")
         self.state.show_state("disabled", "warn")
         self.state.setVisible(user.disabled)
         self.who.setText(f"{user.email} · {user.plan.value} · {user.key_hint}")
         self.owed.setText(formats.dollars(owed))
-        self.owed_note.setText(self._owed_words(detail))
-        has_customer = user.stripe_customer_id is not None
         self.customer.setVisible(not has_customer)
         self.checkout.setVisible(has_customer)
         self.checkout.setEnabled(owed > 0)
-        self.copy.setEnabled(detail.link is not None)
-        self.threshold.show_progress(detail.accrual.fraction, accrual_words(detail.accrual))
-        self._show_usage(detail)
-        self._show_facts(detail)
 
     def _owed_words(self, detail: UserDetail) -> str:
         credit = detail.user.balance.available_credit_micros

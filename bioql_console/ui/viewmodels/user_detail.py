@@ -1,5 +1,6 @@
 """One user in the panel at the right: ledger, usage, payments, invoices."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -88,14 +89,16 @@ class UserDetail:
 
 
 class UserDetailViewModel(ViewModel):
-    """Signals: `shown` with a UserDetail, or None when the user is gone."""
+    """Signals: `shown` with a UserDetail, or None when the user is gone; before it, from any thread, `seen` with the
+    User as soon as that is read, if it is the one who is shown already."""
 
     shown = Signal(object)
+    seen = Signal(object)
     topics: ClassVar[frozenset[str]] = frozenset(("users", "balances", "checkouts", "usage", "tickets"))
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__(workspace)
-        self.user_id = 0
+        self.user_id = self._shown_id = 0
         self.ledger = Rows(
             self,
             LEDGER,
@@ -134,9 +137,12 @@ class UserDetailViewModel(ViewModel):
             return
         user_id, now = self.user_id, self.workspace.now_ms()
         settings = self.console.settings()
-        found = await self.read(lambda work: _read(work, user_id, now, settings))
+        # A colleague's change of the user shows at once, and does not wait for a dozen tables.
+        see = self.seen.emit if user_id == self._shown_id else _nobody
+        found = await self.read(lambda work: _read(work, user_id, now, settings, see))
         if user_id != self.user_id:
             return
+        self._shown_id = user_id if found.detail else 0
         self.payments.show_rows(found.links)
         self.months.show_rows(found.months)
         self.invoices.show_rows(found.invoices)
@@ -157,10 +163,15 @@ class _Found:
     tickets: tuple[Ticket, ...] = ()
 
 
-def _read(work: Work, user_id: int, now_ms: int, settings: "Settings") -> _Found:
+def _nobody(_user: User) -> None:
+    pass
+
+
+def _read(work: Work, user_id: int, now_ms: int, settings: "Settings", see: Callable[[User], object]) -> _Found:
     user = work.users.get(user_id)
     if user is None:
         return _Found()
+    see(user)
     links = work.checkouts.page(CheckoutQuery(user_id=user_id), None, LINKS).rows
     usage = tuple(work.usage.daily(now_ms - USAGE_DAYS * DAY_MS, now_ms, user_id))
     shots, cost = work.usage.totals(user_id)
