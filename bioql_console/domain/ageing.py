@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 DAY_MS = 86_400_000
+# More than anybody scrolls through; whoever looks for somebody searches or sorts.
+MOST_LISTED = 5_000
 BUCKETS = ("Current", "1–30", "31–60", "61–90", "90+")
 
 
@@ -24,6 +26,41 @@ class AgedBalance:
     @property
     def overdue_micros(self) -> int:
         return sum(self.buckets_micros[1:])
+
+
+@dataclass(frozen=True, slots=True)
+class AgeingQuery:
+    """Which debtors are listed.
+
+    Args:
+        sort: "name", "total", or "bucket0" to "bucket4".
+        text: What the name has to contain.
+        limit: How many rows at most; the sums count everybody.
+    """
+
+    sort: str = "name"
+    descending: bool = False
+    text: str = ""
+    limit: int = MOST_LISTED
+
+
+@dataclass(frozen=True, slots=True)
+class Ageing:
+    """The receivables at a moment.
+
+    Args:
+        rows: The first of those who owe, in the order that was asked for.
+        customers: How many owe.
+        sums_micros: What they all owe, by bucket.
+    """
+
+    rows: tuple[AgedBalance, ...]
+    customers: int
+    sums_micros: tuple[int, int, int, int, int]
+
+
+class Cancelled(Exception):
+    """Nobody waits for the answer any more."""
 
 
 def bucket_starts_ms(as_of_ms: int, terms_days: int) -> tuple[int, int, int, int]:

@@ -1,11 +1,11 @@
 """What services need from storage, said as protocols so that they never see SQL."""
 
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
 from bioql_console.domain.activity import Activity
-from bioql_console.domain.ageing import AgedBalance
+from bioql_console.domain.ageing import AgedBalance, Ageing, AgeingQuery
 from bioql_console.domain.checkout import CheckoutLink, CheckoutState
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import Trouble
@@ -77,7 +77,10 @@ class Ledger(Protocol):
 
 
 class Receivables(Protocol):
-    def ageing(self, as_of_ms: int, terms_days: int) -> list[AgedBalance]: ...
+    def ageing(
+        self, as_of_ms: int, terms_days: int, query: AgeingQuery = ..., cancelled: Callable[[], bool] = ...
+    ) -> Ageing: ...
+    def each_aged(self, as_of_ms: int, terms_days: int, query: AgeingQuery) -> Iterator[AgedBalance]: ...
     def oldest_open_ms(self, user_id: int) -> int | None: ...
     def months(self, user_id: int) -> list[MonthCharges]: ...
 

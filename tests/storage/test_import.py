@@ -93,7 +93,7 @@ def test_each_part_is_an_entry_of_its_own_at_its_time(database: Database, users_
 def test_debts_have_their_age_and_months_their_sums(database: Database, users_db: Path) -> None:
     bring_in(database, users_db)
     with database.read() as work:
-        (ada, _) = work.receivables.ageing(NOW, 30)
+        (ada, _) = work.receivables.ageing(NOW, 30).rows
         months = work.receivables.months(1)
     # The youngest charges are open: October's 60.00, and 190.10 of August's.
     assert ada.buckets_micros == (60_000_000, 0, 190_100_000, 0, 0)

@@ -3,15 +3,17 @@
 from collections import defaultdict
 from dataclasses import replace
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bioql_console.demo_data import _store
-from bioql_console.domain.ageing import spread
+from bioql_console.domain.ageing import AgeingQuery, Cancelled, spread
 from bioql_console.domain.ledger import Fact, payment_fact, usage_fact
 from bioql_console.domain.statements import InvoiceStatus, month_invoices
 from bioql_console.domain.usage import DailyShots, Usage
 from bioql_console.services.demo import demo_users
+from bioql_console.storage import interrupting
 from bioql_console.storage.database import Database
 from tests.storage.people import DAY, NOW, add_people, facts, person, rows
 
@@ -50,14 +52,42 @@ def test_ageing_ties_to_the_receivable_account_at_any_time(
     for user, at_ms, micros in rows(database, receivable):
         postings[user].append((at_ms, micros))
     with database.read() as work:
-        aged = {row.user_id: row.buckets_micros for row in work.receivables.ageing(as_of_ms, TERMS)}
+        ageing = work.receivables.ageing(as_of_ms, TERMS)
+        one_by_one = tuple(work.receivables.each_aged(as_of_ms, TERMS, AgeingQuery()))
         figures = work.figures.read(as_of_ms, TERMS)
+    aged = {row.user_id: row.buckets_micros for row in ageing.rows}
+    assert one_by_one == ageing.rows
+    assert ageing.customers == len(aged)
+    assert ageing.sums_micros == tuple(sum(parts[n] for parts in aged.values()) for n in range(5))
     overdue = [sum(parts[1:]) for parts in aged.values() if sum(parts[1:])]
     outstanding, late = figures.outstanding_micros, figures.overdue_micros
     assert (outstanding.value, outstanding.count) == (sum(sum(parts) for parts in aged.values()), len(aged))
     assert (late.value, late.count) == (sum(overdue), len(overdue))
     expected = {user: by_hand(found, as_of_ms) for user, found in postings.items()}
     assert aged == {user: parts for user, parts in expected.items() if sum(parts)}
+
+
+def test_ageing_lists_in_the_order_that_is_asked_for_and_counts_everybody(database: Database) -> None:
+    with database.write() as work:
+        for somebody in demo_users(40, 1, NOW):
+            _store(work, somebody)
+        work.commit()
+    with database.read() as work:
+        everybody = work.receivables.ageing(NOW, TERMS)
+        most = work.receivables.ageing(NOW, TERMS, AgeingQuery("total", descending=True, limit=3))
+        named = work.receivables.ageing(NOW, TERMS, AgeingQuery(text="SMITH"))
+    assert most.rows == tuple(sorted(everybody.rows, key=lambda row: row.total_micros, reverse=True)[:3])
+    assert (most.customers, most.sums_micros) == (everybody.customers, everybody.sums_micros)
+    assert named.rows == tuple(row for row in everybody.rows if "smith" in row.name.lower())
+    assert 0 < named.customers == len(named.rows) < everybody.customers
+
+
+def test_ageing_that_nobody_waits_for_any_more_ends(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interrupting, "STEPS", 1)
+    with database.read() as work:
+        with pytest.raises(Cancelled):
+            work.receivables.ageing(NOW, TERMS, cancelled=lambda: True)
+        assert work.receivables.ageing(NOW, TERMS).customers == 0
 
 
 def test_demo_data_adds_up_wherever_it_is_shown(database: Database) -> None:
@@ -69,7 +99,7 @@ def test_demo_data_adds_up_wherever_it_is_shown(database: Database) -> None:
         found = work.verifier.run()
         assert found.ok, found.differences
         figures = work.figures.read(NOW, TERMS)
-        aged = work.receivables.ageing(NOW, TERMS)
+        aged = work.receivables.ageing(NOW, TERMS).rows
         shots = sum(day.shots for day in work.usage.daily(NOW - NOW % DAY - 29 * DAY, NOW + 1))
         jane = work.users.get(1)
     assert jane is not None

@@ -2,10 +2,10 @@
 
 from typing import ClassVar
 
-from PySide6.QtCore import QDate, QDateTime, QTimeZone
+from PySide6.QtCore import QDate, QDateTime, QTimer, QTimeZone
 from PySide6.QtWidgets import QDateEdit, QPlainTextEdit, QStackedWidget
 
-from bioql_console.domain.ageing import BUCKETS, AgedBalance
+from bioql_console.domain.ageing import BUCKETS, AgedBalance, Ageing
 from bioql_console.domain.live_writes import LivePlan
 from bioql_console.domain.plain_text import in_line
 from bioql_console.domain.rights import Role
@@ -24,6 +24,9 @@ from bioql_console.ui.widgets.files import ask_where
 from bioql_console.ui.widgets.labels import PlainLabel
 from bioql_console.ui.widgets.tables import DataTable
 from bioql_console.ui.workspace import Workspace
+
+ADDING_UP = "Adding up…"
+NOTICED_MS = 300
 
 
 class BalancesPage(Page):
@@ -47,6 +50,11 @@ class BalancesPage(Page):
         self.export = button("Export CSV…", self._ask_for_export)
         self.stop = button("Stop", self._stop)
         self.stop.hide()
+        self._locked = False
+        self._noticed = QTimer(self)
+        self._noticed.setSingleShot(True)
+        self._noticed.setInterval(NOTICED_MS)
+        self._noticed.timeout.connect(self._say_adding_up)
         bar = toolbar(self.search, PlainLabel("As of", "muted"), self.as_of, self.now, None)
         for widget in (self.stop, self.export, self.links):
             bar.addWidget(widget)
@@ -82,6 +90,7 @@ class BalancesPage(Page):
         model.totals_known.connect(self._show_totals)
         model.busy_changed.connect(self._lock)
         model.progressed.connect(self._show_progress)
+        model.adding_up.connect(self._show_adding_up)
         model.links_made.connect(self._show_links)
 
     def focus_search(self) -> None:
@@ -95,14 +104,29 @@ class BalancesPage(Page):
     def _follow_clock(self) -> None:
         self.as_of.setDate(self.as_of.maximumDate())
 
-    def _show_totals(self, sums: list[int]) -> None:
+    def _show_totals(self, found: Ageing) -> None:
+        sums, listed = found.sums_micros, len(found.rows)
         parts = [(label, size, formats.dollars(size)) for label, size in zip(BUCKETS, sums, strict=True)]
         self.chart.show_parts(parts)
-        number = len(self._balances.table.rows)
-        self.count.setText(formats.plural(number, "customer owes", "customers owe"))
+        owing = formats.plural(found.customers, "customer owes", "customers owe")
+        self.count.setText(owing if listed == found.customers else f"{owing}; the first {formats.count(listed)} shown")
         said = "   ".join(f"{label} {amount}" for label, _, amount in parts)
         self.totals.setText(f"Total {formats.dollars(sum(sums))}     {said}")
-        self.stack.setCurrentWidget(self.table if number else self.settled)
+        self.stack.setCurrentWidget(self.table if listed else self.settled)
+
+    def _show_adding_up(self, running: bool) -> None:
+        """Said only where it takes long enough to be noticed."""
+        if running:
+            self._noticed.start()
+        else:
+            self._noticed.stop()
+            self.stop.setVisible(self._locked)
+            if self.fresh.text() == ADDING_UP:
+                self.fresh.setText("")
+
+    def _say_adding_up(self) -> None:
+        self.fresh.setText(ADDING_UP)
+        self.stop.show()
 
     def _show_selection(self) -> None:
         rows = self.table.selected_rows()
@@ -113,10 +137,14 @@ class BalancesPage(Page):
     def _lock(self, busy: bool) -> None:
         self.links.setDisabled(busy or not self.table.selected_rows())
         self.export.setDisabled(busy)
+        self._locked = busy
         self.stop.setVisible(busy)
 
     def _stop(self) -> None:
-        self._balances.cancel()
+        if self._locked:
+            self._balances.cancel()
+        else:
+            self._balances.stop_adding_up()
 
     def _show_progress(self, done: int, whole: int) -> None:
         self.fresh.setText(f"{formats.count(done)} of {formats.count(whole)} links" if done < whole else "")

@@ -1,12 +1,14 @@
 """The Balances page: who owes how much for how long, as of a day."""
 
+import threading
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from PySide6.QtCore import Signal
 
-from bioql_console.domain.ageing import BUCKETS, DAY_MS, AgedBalance
+from bioql_console.domain.ageing import BUCKETS, DAY_MS, AgedBalance, AgeingQuery, Cancelled
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.money import cents_half_up
 from bioql_console.services.csv_export import write_csv
@@ -16,6 +18,7 @@ from bioql_console.ui.viewmodels.users import open_link
 from bioql_console.ui.viewmodels.view_model import ViewModel
 from bioql_console.ui.workspace import Workspace
 
+HEADER = ("user_id", "customer", *BUCKETS, "total")
 # Stripe's page lives a day at most, and a link more than this at once is a mistake more often than a wish.
 MOST_LINKS = 200
 
@@ -67,9 +70,10 @@ def _link_tone(row: AgedBalance) -> str:
 
 
 class BalancesViewModel(ViewModel):
-    """Signals: `totals_known` with the five sums in micros, `links_made` with LinkResults."""
+    """Signals: `totals_known` with an Ageing, `adding_up` while it is worked out, `links_made` with LinkResults."""
 
     totals_known = Signal(object)
+    adding_up = Signal(bool)
     links_made = Signal(object)
     progressed = Signal(int, int)
     topics: ClassVar[frozenset[str]] = frozenset(("balances", "users", "checkouts"))
@@ -77,11 +81,11 @@ class BalancesViewModel(ViewModel):
     def __init__(self, workspace: Workspace) -> None:
         super().__init__(workspace)
         self.table = RowTable(COLUMNS, identity=lambda row: row.user_id)
-        self._rows: list[AgedBalance] = []
         self._as_of_ms: int | None = None
         self._sort, self._descending = "total", True
         self._text = ""
         self._cancelled = False
+        self._wanted = threading.Event()
 
     @property
     def as_of_ms(self) -> int:
@@ -95,31 +99,43 @@ class BalancesViewModel(ViewModel):
 
     def sort(self, by: str, descending: bool) -> None:
         self._sort, self._descending = by, descending
-        self._show()
+        self.refresh()
 
     def search(self, text: str) -> None:
-        self._text = text.casefold()
-        self._show()
+        self._text = text
+        self.refresh()
+
+    @property
+    def query(self) -> AgeingQuery:
+        return AgeingQuery(self._sort, self._descending, self._text)
 
     async def _load(self) -> None:
-        as_of, terms = self.as_of_ms, self.console.settings().payment_terms_days
-        self._rows = await self.read(lambda work: work.receivables.ageing(as_of, terms))
-        self._show()
+        """The database adds up and sorts; a million debtors take seconds, and nobody waits for an older question."""
+        self._wanted.clear()
+        self._wanted = wanted = threading.Event()
+        wanted.set()
+        as_of, terms, query = self.as_of_ms, self.console.settings().payment_terms_days, self.query
+        self.adding_up.emit(True)
+        try:
+            found = await self.read(
+                lambda work: work.receivables.ageing(as_of, terms, query, lambda: not wanted.is_set())
+            )
+        except Cancelled:
+            return
+        finally:
+            if self._wanted is wanted:
+                self.adding_up.emit(False)
+        self.table.show_rows(found.rows)
+        self.totals_known.emit(found)
         self.loaded()
 
-    def _show(self) -> None:
-        shown = [row for row in self._rows if self._text in row.name.casefold()]
-        shown.sort(key=self._key, reverse=self._descending)
-        self.table.show_rows(shown)
-        sums = [sum(row.buckets_micros[number] for row in shown) for number in range(len(BUCKETS))]
-        self.totals_known.emit(sums)
+    def stop_adding_up(self) -> None:
+        """Leave what is shown as it is."""
+        self._wanted.clear()
 
-    def _key(self, row: AgedBalance) -> tuple[object, int]:
-        if self._sort == "name":
-            return row.name.casefold(), row.user_id
-        if self._sort == "total":
-            return row.total_micros, row.user_id
-        return row.buckets_micros[int(self._sort.removeprefix("bucket"))], row.user_id
+    def close(self) -> None:
+        self._wanted.clear()
+        super().close()
 
     # --- what finance does, each by way of `act`
 
@@ -145,25 +161,28 @@ class BalancesViewModel(ViewModel):
         self.links_made.emit(results)
 
     async def export(self, path: Path) -> None:
-        """What is shown, as CSV with its totals; dollars with every digit that is on the ledger in cents."""
-        rows = list(self.table.rows)
-        as_of = formats.iso(self.as_of_ms)
+        """Everybody who fits the search, as CSV with its totals; dollars with every digit that is in the books."""
+        as_of, terms, query = self.as_of_ms, self.console.settings().payment_terms_days, self.query
         environment = self.console.environment.word
+        last: list[str | int] = ["", f"{environment} · as of {formats.iso(as_of)} · USD"]
 
-        def lines() -> list[list[str | int]]:
-            found: list[list[str | int]] = [
-                [row.user_id, row.name, *(formats.plain_amount(each) for each in row.buckets_micros), _amount(row)]
-                for row in rows
-            ]
-            sums = [sum(cents_half_up(row.buckets_micros[n]) for row in rows) * 10_000 for n in range(len(BUCKETS))]
-            total = sum(cents_half_up(row.total_micros) for row in rows) * 10_000
-            found.append(["", "Total", *(formats.plain_amount(each) for each in sums), formats.plain_amount(total)])
-            found.append(["", f"{environment} · as of {as_of} · USD"])
-            return found
+        def write() -> int:
+            with self.console.store.read() as work:
+                return write_csv(path, HEADER, _lines(work.receivables.each_aged(as_of, terms, query), last))
 
-        header = ["user_id", "customer", *BUCKETS, "total"]
-        await self.console.workers.database.run(write_csv, path, header, lines())
-        self.workspace.toasted.emit(f"{formats.plural(len(rows), 'row', 'rows')} written to {path.name}")
+        written = await self.console.workers.database.run(write)
+        self.workspace.toasted.emit(f"{formats.plural(written - 2, 'row', 'rows')} written to {path.name}")
+
+
+def _lines(aged: Iterable[AgedBalance], last: list[str | int]) -> Iterator[list[str | int]]:
+    """One at a time, so that a million take no more memory than ten; the sums are those of what is written."""
+    sums, total = [0] * len(BUCKETS), 0
+    for row in aged:
+        yield [row.user_id, row.name, *(formats.plain_amount(each) for each in row.buckets_micros), _amount(row)]
+        sums = [sum_ + cents_half_up(each) for sum_, each in zip(sums, row.buckets_micros, strict=True)]
+        total += cents_half_up(row.total_micros)
+    yield ["", "Total", *(formats.plain_amount(each * 10_000) for each in sums), formats.plain_amount(total * 10_000)]
+    yield last
 
 
 def _amount(row: AgedBalance) -> str:
