@@ -130,8 +130,12 @@ class BalancesViewModel(ViewModel):
         self.loaded()
 
     def stop_adding_up(self) -> None:
-        """Leave what is shown as it is."""
+        """Leave what is shown as it is; a server's answer is dropped when it comes."""
         self._wanted.clear()
+        self._loading.start(self._leave)
+
+    async def _leave(self) -> None:
+        self.adding_up.emit(False)
 
     def close(self) -> None:
         self._wanted.clear()
