@@ -1,57 +1,61 @@
-"""Storing what was delivered: one statement for all rows, made once, whose values go to the driver as they are.
+"""Storing what was delivered: one statement, made once, whose values go to the driver as they are.
 
 Everything else about the inbox is asked a few times a second. This is what an acknowledgement waits for.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
 from bioql_console.domain.webhooks import EventState, ReceivedEvent
-from bioql_console.storage.bulk import reserve_ids
 from bioql_console.storage.tables import inbox
 
-COLUMNS = (
-    "event_id",
-    "type",
-    "api_version",
-    "livemode",
-    "created_ms",
-    "received_ms",
-    "source",
-    "signature",
-    "body",
-    "state",
-)
-AGAIN = f"ON CONFLICT (event_id) DO UPDATE SET deliveries = {inbox.name}.deliveries + 1"
-
-
-def _insert(columns: Sequence[str], marks: Sequence[str]) -> str:
-    return f"INSERT INTO {inbox.name} ({', '.join(columns)}) VALUES ({', '.join(marks)}) {AGAIN}"
-
-
-SQLITE = _insert(COLUMNS, "?" * len(COLUMNS))
-# A body goes as it is, in binary; as text each of its bytes would be two.
-POSTGRESQL = _insert(("sequence", *COLUMNS), ["%s", *("%b" if column == "body" else "%s" for column in COLUMNS)])
+# Each with PostgreSQL's type.
+COLUMNS = {
+    "event_id": "text",
+    "type": "text",
+    "api_version": "text",
+    "livemode": "boolean",
+    "created_ms": "bigint",
+    "received_ms": "bigint",
+    "source": "text",
+    "signature": "text",
+    "body": "bytea",
+    "state": "text",
+    "deliveries": "bigint",
+}
+NAMES = ", ".join(COLUMNS)
+AGAIN = "ON CONFLICT (event_id) DO UPDATE SET deliveries = inbox.deliveries + excluded.deliveries"
+SQLITE = f"INSERT INTO inbox ({NAMES}) VALUES ({', '.join('?' * len(COLUMNS))}) {AGAIN}"
+# A column is one value, in binary: a server reads a statement for each row otherwise, and each byte of a body as two.
+# Events are numbered as they came and stored in the order of their ids: two servers that are sent the same ones in
+# another order would wait for each other.
+POSTGRESQL = f"""
+INSERT INTO inbox (sequence, {NAMES})
+SELECT * FROM (
+    SELECT nextval(pg_get_serial_sequence('inbox', 'sequence')), {NAMES}
+    FROM unnest({", ".join(f"%b::{kind}[]" for kind in COLUMNS.values())}) WITH ORDINALITY AS came ({NAMES}, place)
+    ORDER BY place
+) AS numbered ORDER BY event_id {AGAIN}
+"""
 
 
 def store(connection: Connection, events: Sequence[ReceivedEvent]) -> None:
-    """Store events; one that is known already only counts as delivered once more.
-
-    PostgreSQL's are numbered first and then stored in the order of their ids: two servers that are sent the same
-    events in another order would wait for each other.
-    """
-    rows = [_row(event) for event in events]
+    """Store events; one that is known already only counts as delivered once more."""
+    times = Counter(event.id for event in events)  # in the order of their first coming
+    first = {event.id: event for event in reversed(events)}
+    rows = [_row(first[event_id], count) for event_id, count in times.items()]
+    if not rows:
+        return
     if connection.dialect.name == "postgresql":
-        numbers = reserve_ids(connection, inbox, len(rows))
-        numbered = sorted(zip(rows, numbers, strict=True), key=lambda each: str(each[0][0]))
-        connection.exec_driver_sql(POSTGRESQL, [(number, *row) for row, number in numbered])
+        connection.exec_driver_sql(POSTGRESQL, tuple(map(list, zip(*rows, strict=True))))
     else:
         connection.exec_driver_sql(SQLITE, rows)
     connection.get_execution_options().get("bioql_written", set()).add(inbox.name)
 
 
-def _row(event: ReceivedEvent) -> tuple[object, ...]:
+def _row(event: ReceivedEvent, deliveries: int) -> tuple[object, ...]:
     return (
         event.id,
         event.type,
@@ -63,4 +67,5 @@ def _row(event: ReceivedEvent) -> tuple[object, ...]:
         event.signature,
         event.body,
         EventState.RECEIVED.value,
+        deliveries,
     )
