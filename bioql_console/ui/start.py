@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 FIRST_FRAME_S = 10.0
 IMMORTAL_NONE = (3, 12)
 UNSAFE_QT = (6, 12)
+# How long another thread may go on in Python while the window waits for it. A painted table asks some hundred times.
+WAITS_FOR_OTHERS_S = 0.0005
 
 
 def start(options: StartOptions) -> int:
@@ -45,6 +47,7 @@ def start(options: StartOptions) -> int:
     from bioql_console.services.heap import keep_heap_small
 
     keep_heap_small()  # before there are threads, each of which would open a heap of its own
+    sys.setswitchinterval(WAITS_FOR_OTHERS_S)
     from bioql_console.ui.collector import Collector
     from bioql_console.ui.session import run_session
 

@@ -83,6 +83,10 @@ class ViewModel(QObject):
         self._stale = self._again = False
         self._loading.start(self._load)
 
+    def reread(self) -> None:
+        """Refresh because something changed, perhaps again and again; nobody asked for it."""
+        self.refresh()
+
     async def _load(self) -> None:
         """Read what the page shows, and tell it."""
 
@@ -132,7 +136,7 @@ class ViewModel(QObject):
                 # Under a flood of changes what is being read is shown, and then read again.
                 self._again = True
             elif self._visible:
-                self.refresh()
+                self.reread()
             else:
                 self._stale = True
 

@@ -99,6 +99,7 @@ def signs() -> dict[str, float]:
         "qt_wrappers": len(shiboken6.getAllValidWrappers()),
         "none_references": sys.getrefcount(None),
         "python_blocks": sys.getallocatedblocks(),
+        "waits_for_others_ms": sys.getswitchinterval() * 1000,
         **heap(),
     }
 

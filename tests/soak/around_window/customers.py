@@ -58,18 +58,20 @@ class Customers:
             user = answer.json()["user"]
             self._keys[user["id"]], self.owed_cents[user["id"]] = user["api_key"], 0
 
-    async def go_on(self, payments_per_s: float, nonsense_per_s: float, until: float) -> None:
-        """Until a moment of the monotonic clock."""
+    async def go_on(self, payments_per_s: float, nonsense_per_s: float, until: Callable[[], float]) -> None:
+        """Until a moment of the monotonic clock, which may be put forward meanwhile."""
         await asyncio.gather(
             self._again_and_again(payments_per_s, until, self._run_and_pay),
             self._again_and_again(nonsense_per_s, until, self._send_nonsense),
         )
 
-    async def _again_and_again(self, per_s: float, until: float, deed: Callable[[int], Awaitable[None]]) -> None:
+    async def _again_and_again(
+        self, per_s: float, until: Callable[[], float], deed: Callable[[int], Awaitable[None]]
+    ) -> None:
         """As often as asked, however long each takes; never more at once than there are customers."""
         under_way: set[asyncio.Future[None]] = set()
         due = time.monotonic()
-        while due < until:
+        while due < until():
             due += 1 / per_s
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             if len(under_way) < self._number // 2:

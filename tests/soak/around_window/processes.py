@@ -15,9 +15,17 @@ def memory_kib(pid: int) -> dict[str, int]:
     return {"rss": int(found["Rss"]), "pss": int(found["Pss"]), "own": int(found["Pss_Anon"]) + int(found["Pss_Shmem"])}
 
 
-def handles(pid: int) -> int:
-    """Open files and sockets."""
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+def handles(pid: int, suffix: str = "") -> int:
+    """Open files and sockets; with a suffix, files whose names end so."""
+    found = list(Path(f"/proc/{pid}/fd").iterdir())
+    return sum(_leads_to(each).endswith(suffix) for each in found) if suffix else len(found)
+
+
+def _leads_to(handle: Path) -> str:
+    try:
+        return str(handle.readlink())
+    except FileNotFoundError:  # closed meanwhile
+        return ""
 
 
 def threads(pid: int) -> int:

@@ -87,7 +87,10 @@ def _control(stripe_url: str, name: str, **body: object) -> Any:
 
 def _start(name: str, *arguments: str) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", f"tests.soak.around_window.{name}", *arguments]
-    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    # Ctrl+C is for us: what was found is told before they end.
+    return subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
 
 
 def _tell(process: "subprocess.Popen[str]", line: str) -> None:
