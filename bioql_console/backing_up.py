@@ -9,10 +9,10 @@ from bioql_console.app import operator_name
 from bioql_console.core import database_url
 from bioql_console.domain.backups import Made
 from bioql_console.domain.environment import Environment
-from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.money import plain_dollars
 from bioql_console.importing import ProgressLine
 from bioql_console.ledgers import ledger_at
+from bioql_console.refusals import told_as_json
 from bioql_console.services.backups import Backups
 from bioql_console.services.changes import Changes
 from bioql_console.settings import data_directory, load
@@ -49,13 +49,8 @@ def run_backup(options: BackupOptions) -> Made:
 
 def answer(options: BackupOptions, *, as_json: bool) -> int:
     """Back up, and print what came of it; the answer is the exit code: 0 when the books in the copy balance."""
-    try:
+    with told_as_json(as_json):
         made = run_backup(options)
-    except OperatorError as error:
-        if as_json:
-            refused = {"code": error.code, "what": error.what, "fix": error.fix}
-            sys.stdout.write(json.dumps({"ok": False, "error": refused}, ensure_ascii=False) + "\n")
-        raise
     found = made.verification
     assert found is not None
     if as_json:

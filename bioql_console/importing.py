@@ -17,6 +17,7 @@ from bioql_console.domain.imports import ImportReport
 from bioql_console.domain.money import plain_dollars
 from bioql_console.domain.plain_text import shown
 from bioql_console.ledgers import ledger_at
+from bioql_console.refusals import refusal
 from bioql_console.services.backups import Backups
 from bioql_console.services.changes import Changes
 from bioql_console.services.hardening import harden
@@ -199,7 +200,7 @@ def refusal_as_json(error: OperatorError) -> dict[str, Any]:
         "ok": False,
         **dict.fromkeys(sums, 0),
         "problems": [{"table": None, "row": None, "what": error.what}],
-        "error": {"code": error.code, "what": error.what, "fix": error.fix},
+        "error": refusal(error),
     }
 
 

@@ -15,6 +15,7 @@ from bioql_console.domain.money import plain_dollars
 from bioql_console.domain.plain_text import shown
 from bioql_console.importing import ProgressLine
 from bioql_console.ledgers import ledger_at
+from bioql_console.refusals import told_as_json
 from bioql_console.services.instance_lock import InstanceLock
 from bioql_console.settings import data_directory, environment_directory, load
 from bioql_console.storage.database import Database
@@ -119,13 +120,8 @@ def _next(target: Database, folder: Path, environment: Environment) -> list[str]
 
 def answer(options: MoveOptions, *, as_json: bool) -> int:
     """Move, and print what came of it; the answer is the exit code."""
-    try:
+    with told_as_json(as_json):
         found = run_move(options)
-    except OperatorError as error:
-        if as_json:
-            refused = {"code": error.code, "what": error.what, "fix": error.fix}
-            sys.stdout.write(json.dumps({"ok": False, "error": refused}, ensure_ascii=False) + "\n")
-        raise
     words = json.dumps(as_json_object(found), ensure_ascii=False) if as_json else "\n".join(_lines(found))
     sys.stdout.write(shown(words, len(words)) + "\n")
     return 0

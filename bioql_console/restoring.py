@@ -15,6 +15,7 @@ from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.money import plain_dollars
 from bioql_console.importing import ProgressLine
 from bioql_console.ledgers import ledger_at
+from bioql_console.refusals import told_as_json
 from bioql_console.services.instance_lock import InstanceLock
 from bioql_console.settings import data_directory, load
 from bioql_console.storage import restoring
@@ -148,13 +149,8 @@ def _not_empty(words: str) -> OperatorError:
 
 def answer(options: RestoreOptions, *, as_json: bool) -> int:
     """Restore, and print what came of it; the answer is the exit code."""
-    try:
+    with told_as_json(as_json):
         content, restored = run_restore(options)
-    except OperatorError as error:
-        if as_json:
-            refused = {"code": error.code, "what": error.what, "fix": error.fix}
-            sys.stdout.write(json.dumps({"ok": False, "error": refused}, ensure_ascii=False) + "\n")
-        raise
     if as_json:
         sys.stdout.write(json.dumps(as_json_object(content, restored), ensure_ascii=False) + "\n")
         return 0

@@ -14,6 +14,7 @@ from bioql_console.domain.money import plain_dollars
 from bioql_console.domain.plain_text import shown
 from bioql_console.domain.verification import Difference, Verification
 from bioql_console.ledgers import ledger_at
+from bioql_console.refusals import refusal
 from bioql_console.services.credentials import Credentials
 from bioql_console.services.keychain import KeychainSecrets
 from bioql_console.settings import data_directory, load
@@ -139,8 +140,7 @@ def _ledger_as_json(ledger: LedgerVerified) -> dict[str, Any]:
     named = {"environment": ledger.environment.value if ledger.environment else None, "place": ledger.place}
     if ledger.error is None:
         return named | {"ok": ledger.found is not None and ledger.found.ok}
-    error = {"code": ledger.error.code, "what": ledger.error.what, "fix": ledger.error.fix}
-    return named | {"ok": None, "error": error}
+    return named | {"ok": None, "error": refusal(ledger.error)}
 
 
 def as_text(found: Verified) -> Iterator[str]:

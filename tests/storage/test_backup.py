@@ -3,9 +3,6 @@
 import contextlib
 import errno
 import os
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +17,7 @@ from bioql_console.storage.backing_up import verified
 from bioql_console.storage.backup_content import content_of
 from bioql_console.storage.database import Database
 from tests.disks import disk_missing, small_disk
+from tests.storage.killing import kills_itself
 from tests.storage.people import NOW, add_people, person
 from tests.storage.raw import raw
 
@@ -128,9 +126,7 @@ def test_kill_9_leaves_no_half_backup(database: Database, tmp_path: Path, moment
     busy_ledger(database, 5)
     backups = tmp_path / "copies"
     url = database.url.render_as_string(hide_password=False)
-    command = [sys.executable, "-c", DIES_IN_THE_MIDDLE, url, str(backups), moment]
-    died = subprocess.run(command, timeout=50, check=False)
-    assert died.returncode == -signal.SIGKILL
+    kills_itself(DIES_IN_THE_MIDDLE, url, backups, moment)
     assert [path for path in backups.iterdir() if read_name(path)] == []
     made = database.back_up(backups, verify=True)
     assert made.verification is not None

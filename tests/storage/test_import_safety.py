@@ -1,9 +1,6 @@
 """All or nothing: whatever happens in the middle, the ledger is as it was, and the next attempt does it all."""
 
-import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -20,6 +17,7 @@ from bioql_console.storage.database import Database
 from bioql_console.storage.legacy_file import open_legacy
 from tests.legacy_files import key_of, make_file, sample_content
 from tests.storage.importing import balances, bring_in, check_books, everything, expected_balances, importer
+from tests.storage.killing import kills_itself
 from tests.storage.people import NOW, add_people, person
 
 
@@ -101,9 +99,7 @@ imports.run(Path(sys.argv[2]), operator="ada", progress=die)
 )
 @pytest.mark.parametrize("moment", ["tickets", "writing to disk"])
 def test_kill_9_in_the_middle_leaves_nothing_half(url: str, tmp_path: Path, long_db: Path, moment: str) -> None:
-    command = [sys.executable, "-c", DIES_IN_THE_MIDDLE, url, str(long_db), str(tmp_path / "backups"), moment]
-    died = subprocess.run(command, timeout=50, check=False)
-    assert died.returncode == -signal.SIGKILL
+    kills_itself(DIES_IN_THE_MIDDLE, url, long_db, tmp_path / "backups", moment)
     database = Database(url, lambda: NOW)
     database.open(tmp_path / "backups")
     assert balances(database) == {}

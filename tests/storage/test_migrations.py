@@ -1,8 +1,5 @@
 """Upgrades: a copy first, all or nothing, and the tables end up as the code describes them."""
 
-import signal
-import subprocess
-import sys
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +18,7 @@ from bioql_console.domain.errors import OperatorError
 from bioql_console.storage import migrate
 from bioql_console.storage.database import Database, sqlite_url
 from bioql_console.storage.tables import metadata
+from tests.storage.killing import kills_itself
 from tests.storage.people import NOW, rows
 from tests.storage.raw import raw
 
@@ -178,8 +176,7 @@ Database(sqlite_url(path), lambda: 1).open(path.parent / "backups")
 @pytest.mark.parametrize("new", [False, True])
 def test_kill_9_during_an_upgrade_leaves_nothing_half(tmp_path: Path, new: bool) -> None:
     path = tmp_path / "bioql.db" if new else old_ledger(tmp_path / "bioql.db")
-    died = subprocess.run([sys.executable, "-c", DIES_IN_THE_MIDDLE, str(path)], timeout=30, check=False)
-    assert died.returncode == -signal.SIGKILL
+    kills_itself(DIES_IN_THE_MIDDLE, path)
     if new:
         with raw(path) as connection:
             assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)

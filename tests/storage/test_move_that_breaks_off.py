@@ -1,8 +1,5 @@
 """Whenever a move breaks off, the new database is empty or complete, and the ledger is written in one place only."""
 
-import signal
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -18,6 +15,7 @@ from bioql_console.storage import moving
 from bioql_console.storage.database import Database, sqlite_url
 from tests.databases import as_superuser, tablespace
 from tests.disks import disk_missing, small_disk
+from tests.storage.killing import kills_itself
 from tests.storage.moving import LARGEST, TEST, asked, filled, opened, refused
 from tests.storage.people import NOW, rows, tamper
 from tests.storage.test_restore import url_of
@@ -83,10 +81,8 @@ moving.move(source, target, operator="ada", progress=lambda _done, _total, words
 
 
 def killed(source: Database, target: str, moment: str) -> None:
-    command = [sys.executable, "-c", DIES_IN_THE_MIDDLE, url_of(source), target, moment]
     source.close()
-    died = subprocess.run(command, timeout=50, check=False)
-    assert died.returncode == -signal.SIGKILL
+    kills_itself(DIES_IN_THE_MIDDLE, url_of(source), target, moment)
 
 
 @pytest.mark.fault(

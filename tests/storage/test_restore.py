@@ -1,9 +1,6 @@
 """A backup takes the ledger's place whole or not at all, and only where it belongs."""
 
 import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +14,7 @@ from bioql_console.restoring import RestoreOptions, run_restore
 from bioql_console.services.instance_lock import InstanceLock
 from bioql_console.storage.database import Database, sqlite_url
 from tests.disks import disk_missing, small_disk
+from tests.storage.killing import kills_itself
 from tests.storage.people import NOW, person, rows
 from tests.storage.raw import raw
 from tests.storage.test_backup import busy_ledger
@@ -178,9 +176,7 @@ restoring.run_restore(restoring.RestoreOptions(Path(file), True, Path(folder), u
 )
 def test_kill_9_leaves_the_old_ledger(database: Database, data_dir: Path, tmp_path: Path) -> None:
     file = backed_up(database, tmp_path / "copies")
-    command = [sys.executable, "-c", DIES_IN_THE_MIDDLE, str(file), url_of(database), str(data_dir)]
-    died = subprocess.run([*command, "recomputing the books"], timeout=50, check=False)
-    assert died.returncode == -signal.SIGKILL
+    kills_itself(DIES_IN_THE_MIDDLE, file, url_of(database), data_dir, "recomputing the books")
     assert paid(database) == 1
     with database.read() as work:
         assert work.verifier.run().ok
@@ -222,9 +218,7 @@ def test_kill_9_at_the_swap(
     sqlite_database: Database, data_dir: Path, tmp_path: Path, moment: str, payments: int
 ) -> None:
     file = backed_up(sqlite_database, tmp_path / "copies")
-    command = [sys.executable, "-c", DIES_AT_THE_SWAP, str(file), url_of(sqlite_database), str(data_dir), moment]
-    died = subprocess.run(command, timeout=50, check=False)
-    assert died.returncode == -signal.SIGKILL
+    kills_itself(DIES_AT_THE_SWAP, file, url_of(sqlite_database), data_dir, moment)
     path = sqlite_database.path
     assert path is not None
     assert bool(list(path.parent.glob(".*.restoring-*"))) == (moment == "before")
