@@ -47,7 +47,7 @@ end
 function done(summary, latency)
   local errors = summary.errors
   io.write(string.format("bench %d %d %d %d\\n", summary.requests, summary.duration, latency:percentile(99),
-    errors.connect + errors.read + errors.write + errors.status + errors.timeout))
+    errors.connect + errors.read + errors.write + errors.status))
 end
 """
 
@@ -105,7 +105,19 @@ def _round(server: Server, folder: Path) -> Round:
     script.write_text(SENDING.format(path=requests), encoding="utf-8")
     server.process.send_signal(signal.SIGCONT)
     before = _stored(server)
-    command = ["taskset", "-c", _cores()[1], "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{ROUND_S}s", "-s", str(script)]
+    command = [
+        "taskset",
+        "-c",
+        _cores()[1],
+        "wrk",
+        "-t1",
+        f"-c{CONNECTIONS}",
+        f"-d{ROUND_S}s",
+        "-s",
+        str(script),
+        "--timeout",
+        "30s",
+    ]
     done = subprocess.run([*command, f"http://127.0.0.1:{server.port}"], check=True, capture_output=True, text=True)
     words = next(line for line in done.stdout.splitlines() if line.startswith("bench ")).split()
     answered, took_us, p99_us, errors = map(int, words[1:])
