@@ -14,7 +14,7 @@ from typing import Any
 from tests.bench.figures import Figure
 from tests.bench.programs import found_inside, home
 
-ROUNDS, FRAMES, JUMPS, ROWS_A_TURN = 5, 200, 100, 3
+ROUNDS, FRAMES, JUMPS, ROWS_A_TURN = 5, 120, 60, 3
 MOST_MS = 16.0
 
 
