@@ -15,7 +15,7 @@ from tests.bench.figures import Figure, Skipped
 from tests.bench.peers import PACKAGES, version
 
 Row = tuple[str, Figure | Skipped]
-LIBRARIES = ("PySide6-Essentials", "qasync", "SQLAlchemy", "aiohttp", "uvicorn", "httpx", "stripe", "psycopg")
+LIBRARIES = ("PySide6-Essentials", "qasync", "SQLAlchemy", "starlette", "uvicorn", "httpx", "stripe", "psycopg")
 # The picture, in pixels: names on the left, then a logarithmic scale, so many powers of ten on each side of the goal.
 NAMES, SCALE, LINE, TOP = 330, 560, 22, 46
 DECADES = 2

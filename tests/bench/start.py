@@ -16,8 +16,8 @@ from tests.screens import private_screen
 
 GOAL, ROUNDS = 1.3, 9
 FLOOR = (
-    "half of what we need more is imports of our own code, the other half Qt's style sheet and layout of the widgets "
-    "that are in the frame (decision 5)."
+    "beyond a bare window's 157 ms of processor time ours takes 115: Qt's namespace of enumerations 30, first text 7, "
+    "style and font 12, 54 widgets 22 and their first paint 17, imports of our own code the rest (decision 24)."
 )
 BARE_WINDOW = """
 import time
