@@ -28,6 +28,8 @@ def shown(text: str, longest: int = LONGEST) -> str:
 
 def in_line(text: str, longest: int = LONGEST_LINE) -> str:
     """The same on one line."""
+    if len(text) <= longest and text.isascii() and text.isprintable():
+        return text  # most cells of most tables
     if len(text) > longest:
         text = f"{text[:longest]}…"
     return shown(_BREAKS.sub(" ", text.replace("\r\n", "\n")))

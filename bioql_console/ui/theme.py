@@ -76,7 +76,13 @@ def tokens() -> Tokens:
 
 def color(name: str) -> QColor:
     """A token of the theme in use, e.g. "muted"."""
-    return QColor(getattr(_current[0], name))
+    return _made(getattr(_current[0], name))
+
+
+@cache
+def _made(value: str) -> QColor:
+    """Made once, since a table asks for it in each cell; nobody changes what they are given."""
+    return QColor(value)
 
 
 @cache

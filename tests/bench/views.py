@@ -59,6 +59,8 @@ def plain_view(model: QAbstractTableModel) -> QTableView:
     for number in range(len(TITLES)):
         view.setColumnWidth(number, SIZE[0] // len(TITLES))
     view.resize(*SIZE)
+    view.ensurePolished()
+    view.viewport().setAutoFillBackground(True)  # what a style sheet takes away: else each step of the wheel paints all
     return view
 
 

@@ -6,9 +6,12 @@ from collections import Counter
 from typing import Any, ClassVar
 
 import pytest
-from PySide6.QtWidgets import QStyledItemDelegate
+from PySide6.QtCore import QEvent
+from PySide6.QtWidgets import QApplication, QStyledItemDelegate
 
+from bioql_console.resources import resource
 from bioql_console.ui.models.row_table import Column, Index, Look, RowTable
+from bioql_console.ui.theme import Theme
 from bioql_console.ui.widgets.tables import ROW_HEIGHT, DataTable
 
 COLUMNS = (
@@ -50,7 +53,22 @@ def turn(view: DataTable) -> None:
     """One step of the wheel, painted."""
     bar = view.verticalScrollBar()
     bar.setValue(bar.value() + ROWS_A_TURN * ROW_HEIGHT)
-    view.viewport().repaint(0, view.viewport().height() - ROWS_A_TURN * ROW_HEIGHT, 800, ROWS_A_TURN * ROW_HEIGHT)
+    QApplication.sendPostedEvents(view, QEvent.Type.UpdateRequest.value)
+
+
+@pytest.mark.parametrize("choice", ["light", "dark"])
+def test_a_step_of_the_wheel_paints_only_the_rows_that_come(view: DataTable, qapp: QApplication, choice: str) -> None:
+    before = qapp.styleSheet(), qapp.palette()
+    try:
+        Theme(qapp, resource("") / "theme" / "app.qss", choice).deleteLater()
+        view.repaint()
+        turn(view)
+        Counting.asked.clear()
+        turn(view)
+        assert 0 < len({row for row, _ in Counting.asked}) <= ROWS_A_TURN + 1
+    finally:
+        qapp.setStyleSheet(before[0])
+        qapp.setPalette(before[1])
 
 
 def test_each_cell_of_a_frame_is_asked_once_for_each_role(view: DataTable) -> None:

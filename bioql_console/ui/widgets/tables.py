@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QItemSelectionModel, QModelIndex, QPersistentModelIndex, QRectF, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QPainter, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QStyledItemDelegate, QStyleOptionViewItem, QTableView
 
@@ -182,6 +182,12 @@ class DataTable(QTableView):
         sort, descending = self._table().order
         same = sort == column.sort
         self.sort_asked.emit(column.sort, not descending if same else column.look is Look.NUMBER)
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        # A style sheet takes the ground away from a view, which then repaints itself whole for each step of the wheel.
+        if event.type() is QEvent.Type.Paint and not self.viewport().autoFillBackground():
+            self.viewport().setAutoFillBackground(True)
+        return super().viewportEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
