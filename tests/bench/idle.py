@@ -17,6 +17,11 @@ from tests.screens import private_screen
 
 SETTLES_S, WATCHED_S = 15.0, 60.0
 MOST_PERCENT, MOST_WAKE_UPS = 0.3, 5.0
+FLOOR = (
+    "no floor yet: by thread (`wake_ups_by_thread`), each second, the window wakes 1.8 times for its clock and what "
+    "comes back to it, the look at other writers of the file 1.3, the two servers 0.8, the looks at Stripe, server and "
+    "database 2.2, the outbox 0.2."
+)
 
 
 def run() -> list[Figure | Skipped]:
@@ -34,8 +39,8 @@ def run() -> list[Figure | Skipped]:
     percent = (after[0] - before[0]) / os.sysconf("SC_CLK_TCK") / took_s * 100
     wake_ups = (after[1] - before[1]) / took_s
     return [
-        Figure("processor", percent, MOST_PERCENT, 1.0, "%", peer="limit"),
-        Figure("wake-ups", wake_ups, MOST_WAKE_UPS, 1.0, "/s", peer="limit"),
+        Figure("processor", percent, MOST_PERCENT, 1.0, "%", peer="limit", floor=FLOOR),
+        Figure("wake-ups", wake_ups, MOST_WAKE_UPS, 1.0, "/s", peer="limit", floor=FLOOR),
     ]
 
 
