@@ -67,6 +67,11 @@ def test_what_grows_is_a_promise_missed(name: str, per_hour: float) -> None:
     assert [line for line in record.report() if line.startswith("MISSED: ")] == [f"MISSED: {record.wrongs[0]}"]
 
 
+def test_references_that_are_lost_are_a_promise_missed_soon_and_late() -> None:
+    assert len(judged(5, none_references=-400_000).wrongs) == 1
+    assert len(judged(60, none_references=-25_000).wrongs) == 2
+
+
 def test_sqlite_may_fill_its_caches_and_no_more() -> None:
     assert judged(60, window_own_mib=10, sqlite_mib=10).wrongs == []
     assert judged(60, window_own_mib=60, sqlite_mib=60).wrongs == ["SQLite holds 68.0 MiB for 8 connections."]

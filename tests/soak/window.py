@@ -120,7 +120,7 @@ def keychain_of_its_own(folder: Path) -> Iterator[None]:
     "while Stripe answers a part of all calls with 429, 500 or not at all",
     "Every event and every cent is where it belongs; memory, files, threads and widgets do not grow.",
     figure="27 minutes: 34,711 webhooks acknowledged, 0 events missing, 0 cents off; what grew then is mended "
-    "(decision 22)",
+    "(decision 22); 5 minutes since: 14,211 webhooks, 44 a second",
 )
 def main() -> int:
     arguments = argparse.ArgumentParser(prog="scripts/soak window", description=__doc__)
