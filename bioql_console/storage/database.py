@@ -121,7 +121,8 @@ class Database:
     def ask_for_rights(self) -> None:
         """Ask anew: tables may have been made, roles granted or taken away since. Raises OperatorError `db.*`."""
         if not self._is_sqlite:
-            self._access.ask(self._engine)
+            with self._explained():
+                self._access.ask(self._engine)
 
     @property
     def shown_url(self) -> str:
@@ -252,8 +253,7 @@ class Database:
             OperatorError: `db.right_missing` before anything else is done, for who may only read.
         """
         if not self.rights.may(Role.OPERATOR):
-            with self._explained():
-                self.ask_for_rights()  # the role may have been granted in the meantime
+            self.ask_for_rights()  # the role may have been granted in the meantime
             self.rights.require(Role.OPERATOR)
         with self.troubles.writing() as watched, self._in_turn(), self._transaction(write=True) as connection:
             yield watched(UnitOfWork(connection, self._now_ms, self._notes, self.on_breach))

@@ -75,3 +75,12 @@ def send_many(connection: Connection, server: Database) -> None:
     connection.execute(text("SELECT 1"))
     cut(server)
     connection.execute(text("SELECT :n"), [{"n": each} for each in range(50)])
+
+
+def test_asking_for_ones_rights_on_the_way_down_is_refused_in_a_sentence() -> None:
+    """As a sender does before each call; the server has just gone."""
+    gone = Database("postgresql+psycopg://ada@127.0.0.1:1/books", lambda: 0)
+    with pytest.raises(OperatorError) as refused:
+        gone.ask_for_rights()
+    assert refused.value.code == "db.unreachable"
+    gone.close()
