@@ -137,6 +137,17 @@ class ErrorReport:
         return sum(len(each.samples) for each in self.refusals)
 
     @property
+    def unnamed(self) -> int:
+        """How many errors it only counts."""
+        return self.count - self.named
+
+    @property
+    def unnamed_code(self) -> str:
+        """The code of those that it only counts; empty when they are of several."""
+        codes = [each.code for each in self.refusals if each.count > len(each.samples)]
+        return codes[0] if len(codes) == 1 else ""
+
+    @property
     def words(self) -> str:
         """In a sentence."""
         if self.fetched_ms is None:

@@ -84,7 +84,7 @@ class ErrorReports:
             self._put_off(heard, "Stripe's report is not to be understood.")
             return False
         now_ms = self._now_ms()
-        narrow_ms = max(now_ms, report.end_ms + self._meter_lag_ms) if report.count > report.named else None
+        narrow_ms = max(now_ms, report.end_ms + self._meter_lag_ms) if report.unnamed else None
         with self._store.write() as work:
             joined = self._join(work, report)
             # Whoever is second finds it fetched, and rolls back with nothing changed.
@@ -115,31 +115,46 @@ class ErrorReports:
     # --- what Stripe did not name
 
     def _narrow(self, report: ErrorReport) -> None:
+        """Find what the meter lacks. Reports beside each other share it: only together can they tell all of it."""
+        from_ms, until_ms = report.start_ms - SLACK_MS, report.end_ms + SLACK_MS
         with self._store.read() as work:
-            sent = work.outbox.usage_sent(report.start_ms - SLACK_MS, report.end_ms + SLACK_MS)
-        unnamed = [each for each in report.refusals if each.count > len(each.samples)]
-        code = unnamed[0].code if len(unnamed) == 1 else ""
-        open_count = report.count - report.named
-        found: list[Message] = []
+            beside = work.error_reports.open_between(from_ms, until_ms)
+            sent = work.outbox.usage_sent(
+                min((each.start_ms - SLACK_MS for each in beside), default=from_ms),
+                max((each.end_ms + SLACK_MS for each in beside), default=until_ms),
+            )
+        if report.event_id not in {each.event_id for each in beside}:
+            return  # another one of them told about it
         try:
-            for missing in self._missing(sent):
-                found += missing
+            lacking = [message for missing in self._missing(sent) for message in missing]
         except OperatorError:
             return  # it stays due
-        now_ms = self._now_ms()
-        if len(found) != open_count and now_ms < report.end_ms + PATIENCE_MS:
+        open_count = sum(each.unnamed for each in beside)
+        if len(lacking) == open_count:
+            self._tell(beside, lacking)
+        elif self._now_ms() < report.end_ms + PATIENCE_MS:
             # What was sent again is lacking too until it is counted, or named by another report.
-            with self._store.write() as work:
-                work.error_reports.narrow_later(report.event_id, now_ms + max(self._meter_lag_ms, LATER_MS))
-                work.commit()
-            return
-        if len(found) > open_count:
-            found = []  # the meter lacks more than this report says: that is not its doing alone
+            self._look_later(report)
+        else:
+            # When the meter lacks more than they say, that is not their doing alone.
+            self._tell([report], lacking[: report.unnamed] if len(lacking) < open_count else [])
+
+    def _look_later(self, report: ErrorReport) -> None:
         with self._store.write() as work:
-            for message in found:
-                words = f"{explained(code).words} Found by the meter's total: Stripe did not name it."
-                work.outbox.refused(message.id, words, code, report.event_id)
-            work.error_reports.narrowed(report.event_id, len(found))
+            work.error_reports.narrow_later(report.event_id, self._now_ms() + max(self._meter_lag_ms, LATER_MS))
+            work.commit()
+
+    def _tell(self, told: Sequence[ErrorReport], lacking: Sequence[Message]) -> None:
+        left = list(lacking)
+        with self._store.write() as work:
+            for report in told:
+                found, left = left[: report.unnamed], left[report.unnamed :]
+                for message in found:
+                    words = (
+                        f"{explained(report.unnamed_code).words} Found by the meter's total: Stripe did not name it."
+                    )
+                    work.outbox.refused(message.id, words, report.unnamed_code, report.event_id)
+                work.error_reports.narrowed(report.event_id, len(found))
             work.commit()
 
     def _missing(self, sent: Sequence[Message]) -> Iterator[Sequence[Message]]:

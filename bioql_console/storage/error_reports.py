@@ -70,6 +70,13 @@ class ErrorReports:
         found = select(reports).where(reports.c.narrow_ms <= at_ms).order_by(reports.c.id).limit(limit)
         return [_report(row) for row in self._connection.execute(found)]
 
+    def open_between(self, from_ms: int, until_ms: int) -> list[ErrorReport]:
+        """Reports about a span of time, of which it is still open what Stripe did not name; oldest first."""
+        found = select(reports).where(
+            reports.c.narrow_ms.is_not(None), reports.c.end_ms >= from_ms, reports.c.start_ms <= until_ms
+        )
+        return [_report(row) for row in self._connection.execute(found.order_by(reports.c.id))]
+
     def narrow_later(self, event_id: str, at_ms: int) -> None:
         """The meter's totals don't tell yet."""
         self._connection.execute(update(reports).where(reports.c.event_id == event_id).values(narrow_ms=at_ms))
