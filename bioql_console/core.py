@@ -198,7 +198,7 @@ class Core:
         )
         self.inbox_writer = InboxWriter(store, on_commit=self._wake_applier)
         behind = BehindIntake(store, lambda: self.inbox_writer.busy)
-        applier = EventApplier(behind, environment, changes, now_ms, 1 if self.database.shared else TOGETHER)
+        applier = EventApplier(behind, environment, changes, now_ms, self._applied_together)
         self.applier = ApplierThread(applier, SWEEP_S if self.database.shared else None)
         self.reconciliation = reconciliation_of(environment, store, stripe, open_scratch, now_ms)
         self.repairs = Repairs(Tools(store, stripe, applier, self.users, self.refunds, now_ms), changes)
@@ -222,6 +222,9 @@ class Core:
             lost = "A write was not kept." if trouble.error.code == "db.unreachable" else "Nothing can be written."
             log.warning("%s %s", lost, trouble.error.sentence())
         self.changes.publish(Change("database"))
+
+    def _applied_together(self) -> int:
+        return 1 if self.database.shared or self.inbox_writer.busy else TOGETHER
 
     def _wake_applier(self) -> None:
         self.applier.wake()

@@ -33,8 +33,8 @@ class EventApplier:
     time and in its order; the others go on with what is about others.
 
     Args:
-        together: How many events share a transaction. Where several work on one database it is one, so that nobody
-            waits for more than it takes.
+        together: How many events share a transaction now. It is one where others wait for their turn to write, so
+            that nobody waits for more than it takes.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class EventApplier:
         environment: Environment,
         changes: Changes,
         now_ms: Callable[[], int],
-        together: int = TOGETHER,
+        together: Callable[[], int] = lambda: TOGETHER,
     ) -> None:
         self._store = store
         self._environment = environment
@@ -74,9 +74,11 @@ class EventApplier:
                 waiting = work.inbox.waiting(BATCH, last)
             if not waiting:
                 return settled
-            for first in range(0, len(waiting), self._together):
-                settled += self._apply(waiting[first : first + self._together], busy)
             last = waiting[-1].sequence
+            while waiting:
+                together = self._together()
+                settled += self._apply(waiting[:together], busy)
+                del waiting[:together]
 
     def _apply(self, events: Sequence[ReceivedEvent], busy: set[str]) -> int:
         """How many of them were settled here.

@@ -73,7 +73,7 @@ def ledger(folder: Path) -> Database:
 
 
 def deliver(database: Database, bodies: list[bytes], pauses: list[bool], together: int = 1) -> None:
-    applier = EventApplier(database, Environment.SANDBOX, Changes(), lambda: NOW, together)
+    applier = EventApplier(database, Environment.SANDBOX, Changes(), lambda: NOW, lambda: together)
     for body, pause in zip(bodies, itertools.cycle(pauses), strict=False):
         with database.write() as work:
             work.inbox.add([parse(body, "", EventSource.HTTP, NOW)])

@@ -145,7 +145,7 @@ class Process:
         self.outbox._lane._pace._apart_s = 0  # its pause would be a real one
         self.reports = ErrorReports(store, self.stripe, counter, changes, now_ms)
         self.corrections = UsageCorrections(store, changes, now_ms)
-        self.applier = EventApplier(store, Environment.SANDBOX, changes, now_ms, together)
+        self.applier = EventApplier(store, Environment.SANDBOX, changes, now_ms, lambda: together)
         feeds = (SnapshotFeed(self.stripe), ErrorReportFeed(self.stripe))
         self.missed = MissedEvents(store, self.stripe, changes, now_ms, feeds=feeds)
         self.writer = Writer(store)

@@ -94,4 +94,4 @@ def receive(database: Database, *events: ReceivedEvent) -> None:
 
 def applier(database: Database, together: int = 1) -> EventApplier:
     """A worker on the inbox; on a team's each event has a transaction of its own."""
-    return EventApplier(database, Environment.SANDBOX, Changes(), lambda: NOW, together)
+    return EventApplier(database, Environment.SANDBOX, Changes(), lambda: NOW, lambda: together)
