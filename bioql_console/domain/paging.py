@@ -40,6 +40,10 @@ class UserQuery:
     sort: str = "name"
     descending: bool = False
 
+    @property
+    def narrows_by_text_only(self) -> bool:
+        return not (self.owes or self.no_customer or self.disabled)
+
 
 @dataclass(frozen=True, slots=True)
 class EventQuery:

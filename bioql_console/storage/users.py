@@ -1,6 +1,7 @@
 """Users: look-ups, the keyset-paged list, and edits."""
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -29,6 +30,8 @@ from bioql_console.storage.tables import balances, usage, users
 
 # Beyond this many hits a term is common, and walking the sort order finds a page sooner than the search index.
 COMMON_TERM = 2_000
+# In the order of what is searched, all who have a term may stand at its end; then it is sooner to sort them.
+COMMON_TERM_IN_A_ROW = 50_000
 
 SORT_KEYS: dict[str, ColumnElement[str] | ColumnElement[int]] = {
     # Without case: SQLite folds A–Z only, PostgreSQL every letter.
@@ -40,6 +43,7 @@ SORT_KEYS: dict[str, ColumnElement[str] | ColumnElement[int]] = {
     "customer": func.coalesce(users.c.stripe_customer_id, literal_column("''")),
     "seen": func.coalesce(users.c.last_used_ms, literal_column("0")),
 }
+SEARCHED = ("name", "email", "customer")
 
 
 class Users:
@@ -94,7 +98,9 @@ class Users:
         """Up to `limit` users behind `after`, in the query's order."""
         key, last = _sort_columns(query.sort)
         order = (key.desc(), last.desc()) if query.descending else (key.asc(), last.asc())
-        statement = _select().add_columns(key.label("sort_key")).where(*self._conditions(query))
+        common = COMMON_TERM_IN_A_ROW if query.sort in SEARCHED else COMMON_TERM
+        conditions = self._conditions(query, self._hits(query, common), common)
+        statement = _select().add_columns(key.label("sort_key")).where(*conditions)
         if after is None:
             behind = [statement.order_by(*order)]
         else:
@@ -115,7 +121,10 @@ class Users:
 
     def count(self, query: UserQuery, at_most: int = 10_001) -> int:
         """How many users match, counting no further than `at_most` unless nothing narrows the list."""
-        conditions = self._conditions(query)
+        hits = self._hits(query, at_most)
+        if hits is not None and len(hits) == at_most and query.narrows_by_text_only:
+            return at_most
+        conditions = self._conditions(query, hits, at_most)
         if not conditions:
             return self._connection.execute(select(func.count()).select_from(users)).scalar_one()
         matching = select(users.c.id).join(balances, balances.c.user_id == users.c.id).where(*conditions)
@@ -129,10 +138,10 @@ class Users:
         statement = _select().where(users.c.stripe_customer_id.is_(None), ~users.c.disabled, ran)
         return [_user(row) for row in self._connection.execute(statement.order_by(users.c.id).limit(limit))]
 
-    def _conditions(self, query: UserQuery) -> list[ColumnElement[bool]]:
+    def _conditions(self, query: UserQuery, hits: Sequence[int] | None, common: int) -> list[ColumnElement[bool]]:
         conditions: list[ColumnElement[bool]] = []
         if term := search_term(query.text):
-            conditions.append(self._matches(term))
+            conditions.append(_matches(term, hits if hits is not None and len(hits) < common else None))
         if query.owes:
             conditions.append(balances.c.receivable_micros > 0)
         if query.no_customer:
@@ -141,19 +150,14 @@ class Users:
             conditions.append(users.c.disabled)
         return conditions
 
-    def _matches(self, term: str) -> ColumnElement[bool]:
-        by_id = [users.c.id == int(term)] if term.isascii() and term.isdigit() and len(term) < 16 else []
-        if len(term) >= 3 and self._connection.dialect.name == "sqlite":
-            phrase = '"' + term.replace('"', '""') + '"'
-            # Asked once: the index is walked anew each time, and that takes the longer the more users there are.
-            rarely = text(f"SELECT rowid FROM users_search WHERE users_search MATCH :phrase LIMIT {COMMON_TERM}")
-            hits = self._connection.execute(rarely, {"phrase": phrase}).scalars().all()
-            if len(hits) < COMMON_TERM:
-                found = func.json_each(json.dumps(hits)).table_valued("value")
-                return or_(users.c.id.in_(select(found.c.value)), *by_id)
-        pattern = like_literal(term)
-        columns = (users.c.name, users.c.email, users.c.stripe_customer_id, users.c.key_hint)
-        return or_(*(column.ilike(pattern, escape="\\") for column in columns), *by_id)
+    def _hits(self, query: UserQuery, at_most: int) -> Sequence[int] | None:
+        """Whom the search index finds; None when it can't be asked. It takes the longer the more users there are."""
+        term = search_term(query.text)
+        if len(term) < 3 or self._connection.dialect.name != "sqlite":
+            return None
+        phrase = '"' + term.replace('"', '""') + '"'
+        asked = text("SELECT rowid FROM users_search WHERE users_search MATCH :phrase LIMIT :most")
+        return self._connection.execute(asked, {"phrase": phrase, "most": at_most}).scalars().all()
 
     def set_customer(self, user_id: int, stripe_customer_id: str, stripe_subscription_id: str | None = None) -> None:
         self._set(user_id, stripe_customer_id=stripe_customer_id, stripe_subscription_id=stripe_subscription_id)
@@ -180,6 +184,17 @@ class Users:
     def touch(self, user_id: int, at_ms: int) -> None:
         """Remember that the user's key was used."""
         self._connection.execute(update(users).where(users.c.id == user_id).values(last_used_ms=at_ms))
+
+
+def _matches(term: str, hits: Sequence[int] | None) -> ColumnElement[bool]:
+    """Args: hits: All whom the search index found; None when everybody is to be looked at."""
+    by_id = [users.c.id == int(term)] if term.isascii() and term.isdigit() and len(term) < 16 else []
+    if hits is not None:
+        found = func.json_each(json.dumps(list(hits))).table_valued("value")
+        return or_(users.c.id.in_(select(found.c.value)), *by_id)
+    pattern = like_literal(term)
+    columns = (users.c.name, users.c.email, users.c.stripe_customer_id, users.c.key_hint)
+    return or_(*(column.ilike(pattern, escape="\\") for column in columns), *by_id)
 
 
 def _sort_columns(sort: str) -> tuple[ColumnElement[str] | ColumnElement[int], ColumnElement[int]]:

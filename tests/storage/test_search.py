@@ -34,6 +34,7 @@ def crowd(request: pytest.FixtureRequest, database: Database, monkeypatch: pytes
     """What can be found of each user. A term that many share is looked for in another way."""
     if request.param == "many":
         monkeypatch.setattr(users_module, "COMMON_TERM", 1)
+        monkeypatch.setattr(users_module, "COMMON_TERM_IN_A_ROW", 1)
     people = [
         person(name, email=f"person{place}@uni.example", stripe_customer_id=f"cus_{place}Ab" if place % 2 else None)
         for place, name in enumerate(NAMES)
