@@ -75,7 +75,8 @@ class Database:
         self._access = Access(self.url.username or "")
         if self._is_sqlite:
             self._engine = sqlite_engine.make_engine(self.url, self._require_file)
-            self._readers = sqlite_engine.make_engine(self.url, self._require_file)
+            # What is in memory only, one engine has.
+            self._readers = sqlite_engine.make_engine(self.url, self._require_file) if self.path else self._engine
         else:
             self._engine = self._readers = postgresql.make_engine(self.url, password, self._access.connected)
         self._notes = ChangeNotes(self._engine, uuid.uuid4().hex)
@@ -259,7 +260,7 @@ class Database:
             yield watched(UnitOfWork(connection, self._now_ms, self._notes, self.on_breach))
 
     def _require_file(self, *_: object) -> None:
-        if self.path is not None:
+        if self.path:
             sqlite_file.require_same(self.path, self._file)
 
     def _in_turn(self) -> AbstractContextManager[None]:
@@ -276,8 +277,7 @@ class Database:
 
     @contextmanager
     def _transaction(self, *, write: bool) -> Iterator[Connection]:
-        engine = self._engine if write else self._readers
-        with self._explained(), engine.connect() as connection:
+        with self._explained(), (self._engine if write else self._readers).connect() as connection:
             connection.execution_options(bioql_write=write, bioql_written=set())
             if not write and not self._is_sqlite:
                 # Else every statement would see a later state than the one before it.

@@ -26,5 +26,12 @@ def test_what_a_colleague_changed_of_the_user_shows_before_the_rest_is_read(qtbo
     panel.show_user(replace(ADA, plan=Plan.ENTERPRISE).with_balance(Balance(3_500_000)))
     assert "enterprise" in panel.who.text()
     assert (panel.owed.text(), panel.checkout.isEnabled()) == ("$3.50", True)
+    assert panel.detail is not None
+    assert panel.detail.user.balance.owed_micros == 3_500_000, "a button acts on what is shown"
+    panel.lock(True)
+    panel.show_user(panel.detail.user)
+    assert not panel.checkout.isEnabled(), "something is being done"
+    panel.lock(False)
+    assert panel.checkout.isEnabled()
     panel.show_user(BEN)
     assert panel.user_name.text() == "Ada", "read for somebody who was chosen before"

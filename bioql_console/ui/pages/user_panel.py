@@ -1,9 +1,10 @@
 """The panel about one user: what is owed, what to do about it, and where it comes from."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
 from bioql_console.domain.ageing import DAY_MS
 from bioql_console.domain.rights import Role
@@ -31,6 +32,7 @@ class UserPanel(QStackedWidget):
         super().__init__()
         self.setMinimumWidth(NARROWEST)
         self.detail: UserDetail | None = None
+        self._locked = False
         self.empty = EmptyState("No user chosen", "Choose one in the table: its balance and history appear here.")
         self.card = Card()
         self.card.body.setSpacing(6)
@@ -151,9 +153,13 @@ class UserPanel(QStackedWidget):
         self.others.setText(words)
         self.others.setVisible(bool(words))
 
-    def buttons(self) -> tuple[QPushButton, ...]:
-        """What may not be pressed while something is being done."""
-        return (self.checkout, self.customer, self.adjust, self.more)
+    def lock(self, busy: bool) -> None:
+        """Nothing may be pressed while something is being done, whatever is read meanwhile."""
+        self._locked = busy
+        for each in (self.checkout, self.customer, self.adjust, self.more):
+            each.setDisabled(busy)
+        if not busy:
+            self.show_detail(self.detail)
 
     def show_detail(self, detail: UserDetail | None) -> None:
         self.detail = detail
@@ -170,6 +176,8 @@ class UserPanel(QStackedWidget):
     def show_user(self, user: User) -> None:
         """The one who is shown, read anew; what belongs to it follows."""
         if self.detail is not None and self.detail.user.id == user.id:
+            # What is pressed now is about the user as shown.
+            self.detail = replace(self.detail, user=user)
             self._show_head(user)
 
     def _show_head(self, user: User) -> None:
@@ -182,7 +190,7 @@ class UserPanel(QStackedWidget):
         self.owed.setText(formats.dollars(owed))
         self.customer.setVisible(not has_customer)
         self.checkout.setVisible(has_customer)
-        self.checkout.setEnabled(owed > 0)
+        self.checkout.setEnabled(owed > 0 and not self._locked)
 
     def _owed_words(self, detail: UserDetail) -> str:
         credit = detail.user.balance.available_credit_micros

@@ -88,7 +88,7 @@ class UsersPage(Page):
         self.table.opened.connect(lambda _user: self.panel.checkout.setFocus())
         model.order_changed.connect(self.table.show_order)
         model.counted.connect(self._show_count)
-        model.busy_changed.connect(self._lock_buttons)
+        model.busy_changed.connect(self.panel.lock)
         model.link_made.connect(self._show_link)
         model.key_made.connect(self._show_key)
         model.registered.connect(lambda user: self._choose(user.id))
@@ -143,12 +143,6 @@ class UsersPage(Page):
         self.search.clear()
         self.chips.choose(frozenset())
         self._users.filter(frozenset())
-
-    def _lock_buttons(self, busy: bool) -> None:
-        for each in self.panel.buttons():
-            each.setDisabled(busy)
-        if not busy:
-            self.panel.show_detail(self.panel.detail)
 
     def _user(self) -> User | None:
         return self.panel.detail.user if self.panel.detail else None
