@@ -2,12 +2,14 @@
 
 import random
 import re
+import sqlite3
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from bioql_console.domain.errors import OperatorError
-from bioql_console.domain.ledger import payment_fact, usage_fact, welcome_credit_fact
+from bioql_console.domain.ledger import adjustment_fact, payment_fact, usage_fact, welcome_credit_fact
 from bioql_console.domain.usage import Usage
 from bioql_console.domain.verification import Verification
 from bioql_console.domain.webhooks import EventSource, EventState, Outcome, ReceivedEvent
@@ -202,3 +204,40 @@ def _opened_and_verified(path: Path) -> Verification | OperatorError:
         return refused
     finally:
         damaged.close()
+
+
+def steps_of_verify(database: Database) -> int:
+    """What SQLite does for it, in thousands of its own steps."""
+    steps = 0
+
+    def step() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    def count(raw: sqlite3.Connection, *_: object) -> None:
+        raw.set_progress_handler(step, 1_000)
+
+    database._readers.dispose()
+    event.listen(database._readers, "connect", count)
+    with database.read() as work:
+        assert work.verifier.run().ok
+    event.remove(database._readers, "connect", count)
+    database._readers.dispose()
+    return steps
+
+
+def test_it_takes_twice_as_long_for_twice_as_much(sqlite_database: Database) -> None:
+    (user,) = add_people(sqlite_database, person())
+
+    def post(numbers: range) -> None:
+        with sqlite_database.write() as work:
+            for number in numbers:
+                work.ledger.post(adjustment_fact(f"{number}", user, 10_000, NOW, "", "ana"))
+            work.commit()
+
+    post(range(1_500))
+    before = steps_of_verify(sqlite_database)
+    post(range(1_500, 3_000))
+    assert before > 50
+    assert steps_of_verify(sqlite_database) < 2.5 * before
