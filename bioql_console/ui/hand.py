@@ -24,7 +24,7 @@ class Hand:
     def __init__(self, window: MainWindow) -> None:
         self.window = window
 
-    async def until(self, condition: Callable[[], object], what: str, timeout_s: float = 10.0) -> None:
+    async def until(self, condition: Callable[[], object], what: str, timeout_s: float = 20.0) -> None:
         """Wait for something to become true.
 
         Raises:
