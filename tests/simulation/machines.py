@@ -64,11 +64,12 @@ class Machines(Acts):
             self.console_applies(who)
 
     def a_delivery_is_lost(self, who: int) -> None:
-        """For good: only Stripe's list has it then, where a console looks for what matters to it."""
+        """For good: only Stripe's list has it then, where a console looks for what matters to it. The twin that
+        `Stripe tells twice` makes up isn't in the list, and says nothing new."""
         self.universe.collect_mail()
         if self.universe.mail:
             event_id, body = self.universe.mail.pop(who % len(self.universe.mail))
-            if json.loads(body)["type"] in MATTERS:
+            if json.loads(body)["type"] in MATTERS and self.universe.sandbox._store.get("event", event_id):
                 self.universe.lost.add(event_id)
 
     # --- consoles ---
