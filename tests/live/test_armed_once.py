@@ -162,6 +162,7 @@ async def test_by_keyboard_typed_armed_and_done(data_dir: Path, tmp_path: Path) 
         QTest.keyClick(dialog.account, Qt.Key.Key_Return)
         await hand.until(lambda: live.links(live.bob, "open"), "the link is made")
         await hand.until(lambda: bar.lock.text() == "Locked", "it is locked again")
+        await hand.until(lambda: live.trail()[-1][0] == "locked LIVE again", "it is on record")
         assert live.standin.writes[before:] == [("POST", SESSIONS)]
         assert live.trail()[-2:] == [
             ("armed in LIVE", f"user {live.bob.id}", "$80.00", "Checkout link for Bob Ray"),
@@ -230,10 +231,9 @@ async def test_usage_waits_until_metering_is_armed_with_its_sum(data_dir: Path, 
         await hand.until(hand.dialogs, "it can be locked")
         await hand.click(hand.dialogs()[0].lock)
         await hand.until(lambda: bar.lock.text() == "Locked · 2 wait", "it is locked again")
-        assert [action for action, *_ in live.trail()][-2:] == [
-            "armed in LIVE until the console closes",
-            "locked LIVE again",
-        ]
+        # It is locked first and put on record then.
+        both = ["armed in LIVE until the console closes", "locked LIVE again"]
+        await hand.until(lambda: [action for action, *_ in live.trail()][-2:] == both, "both are on record")
 
 
 def test_a_plan_is_held_against_every_part_of_a_call() -> None:
