@@ -69,7 +69,8 @@ class Machines(Acts):
         self.universe.collect_mail()
         if self.universe.mail:
             event_id, body = self.universe.mail.pop(who % len(self.universe.mail))
-            if json.loads(body)["type"] in MATTERS and self.universe.sandbox._store.get("event", event_id):
+            event = json.loads(body)
+            if event["type"] in MATTERS and self.universe.sandbox._store.get(event["object"], event_id):
                 self.universe.lost.add(event_id)
 
     # --- consoles ---
