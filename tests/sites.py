@@ -13,7 +13,8 @@ from bioql_console.demo_data import fill_data_dir
 from bioql_console.domain.environment import Environment
 from bioql_console.services.demo import demo_api_key
 from bioql_console.services.signature import sign
-from bioql_console.settings import Settings, save
+from bioql_console.settings import Settings, environment_directory, save
+from tests.empty_ledger import empty_ledger
 from tests.waiting import wait_until
 
 JANES_KEY = demo_api_key(1, 1)
@@ -68,6 +69,7 @@ def open_site(data_dir: Path, *, users: int = 3, **settings: Any) -> Iterator[Si
     if not (data_dir / "settings.json").exists():
         # Tests that wait for something ask more often than a client may.
         save(replace(Settings(), **{"port": 0, "requests_per_second": 1_000, **settings}), data_dir)
+        empty_ledger(environment_directory(data_dir, Environment.SANDBOX) / "bioql.db")
         if users:
             fill_data_dir(data_dir, users, seed=1)
     launcher = Launcher(data_dir)

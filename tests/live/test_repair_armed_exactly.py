@@ -20,8 +20,8 @@ MOVES = ("counts events", "five cents", "other product")
 
 
 @pytest.fixture
-def world(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    made = World(tmp_path, "w", tmp_path_factory.getbasetemp())
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path, "w")
     yield made
     made.close()
 

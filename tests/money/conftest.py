@@ -55,11 +55,9 @@ def ledger_url(database_kind: str, request: pytest.FixtureRequest, tmp_path: Pat
 
 
 @pytest.fixture
-def world(
-    database_kind: str, request: pytest.FixtureRequest, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[World]:
+def world(database_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     url = None if database_kind == "sqlite" else request.getfixturevalue("postgresql_copy")
-    made = World(tmp_path, "w", tmp_path_factory.getbasetemp(), url)
+    made = World(tmp_path, "w", url)
     yield made
     made.close()
 

@@ -104,7 +104,7 @@ class Desk:
 def opened(folder: Path) -> Iterator[Desk]:
     place = folder / str(next(names))
     place.mkdir()
-    world = World(place, "w", folder)
+    world = World(place, "w")
     yield Desk(world)
     world.close()
     shutil.rmtree(place)

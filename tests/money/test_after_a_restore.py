@@ -32,7 +32,7 @@ def run(world: World, user_id: int, name: str) -> None:
 )
 @pytest.mark.parametrize("later_s", [60, A_DAY_AND_MORE_S])
 def test_the_gap_is_closed(tmp_path: Path, later_s: int) -> None:
-    world = World(tmp_path, "gap", tmp_path)
+    world = World(tmp_path, "gap")
     try:
         users = [world.register(f"u{number}", None).id for number in range(PAYMENTS)]
         for user in users:

@@ -53,7 +53,7 @@ def folder() -> Iterator[Path]:
 def test_a_dollar_is_collected_once(folder: Path, history: History) -> None:
     place = folder / str(next(names))
     place.mkdir()
-    world = World(place, "w", folder)
+    world = World(place, "w")
     life = Life(world, history)
     try:
         life.play()

@@ -18,7 +18,7 @@ RUNS = [*((name, 2, 0) for name in FAULTS), ("all", 0, 0), ("all", 1, 0), ("all"
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], int]:
     """How it ends, and how many requests it takes."""
-    world = World(tmp_path_factory.mktemp("undisturbed"), "w", tmp_path_factory.getbasetemp())
+    world = World(tmp_path_factory.mktemp("undisturbed"), "w")
     flow = Flow(world)
     flow.play()
     world.check_books()
@@ -62,7 +62,7 @@ def test_the_flow_ends_the_same(
     retries: int,
 ) -> None:
     found, requests = undisturbed
-    world = World(tmp_path, "w", tmp_path_factory.getbasetemp())
+    world = World(tmp_path, "w")
     faults = list(FAULTS.values()) if name == "all" else [FAULTS[name]]
     flow = play(world, faults, seed, retries)
     assert flow.way.requests > requests
@@ -81,7 +81,7 @@ def test_the_flow_ends_the_same_over_real_sockets(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, undisturbed: tuple[dict[str, Any], int]
 ) -> None:
     """Connections that are really cut, and answers that really never come."""
-    world = World(tmp_path, "w", tmp_path_factory.getbasetemp())
+    world = World(tmp_path, "w")
     listening = bind("127.0.0.1", 0)
     host = Host([Served(world.sandbox.app, listening)])
     host.start()

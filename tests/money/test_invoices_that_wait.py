@@ -11,9 +11,9 @@ COUNTED_AFTER_MS = 600_000
 
 
 @pytest.fixture
-def world(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(tmp_path: Path) -> Iterator[World]:
     """Ada's usage asks for an invoice; Stripe takes ten minutes to count it."""
-    made = World(tmp_path, "w", tmp_path_factory.getbasetemp())
+    made = World(tmp_path, "w")
     made.control("thresholds", offered=False)
     made.outbox._money._meter_lag_ms = COUNTED_AFTER_MS
     ada = made.register("ada", "pm_card_visa")

@@ -45,8 +45,8 @@ class Asking(InProcess):
 class Metered:
     """One customer, two senders on one ledger, and a way to Stripe that fails when told to."""
 
-    def __init__(self, folder: Path, templates: Path) -> None:
-        self.world = world = World(folder, "w", templates)
+    def __init__(self, folder: Path) -> None:
+        self.world = world = World(folder, "w")
         self.way = Asking(world.sandbox)
         # Without tries of stripe-python's own, so that each failure reaches the senders.
         limits = Limits(network_retries=0, rate_limit_retries=0)
@@ -173,7 +173,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def metered(folder: Path, tmp_path: Path) -> Iterator[Metered]:
-    made = Metered(tmp_path, folder)
+    made = Metered(tmp_path)
     yield made
     made.world.close()
 
@@ -213,7 +213,7 @@ def metered(folder: Path, tmp_path: Path) -> Iterator[Metered]:
 def test_each_run_is_counted_once(folder: Path, steps: Sequence[tuple[Any, ...]]) -> None:
     place = folder / str(next(names))
     place.mkdir()
-    metered = Metered(place, folder)
+    metered = Metered(place)
     try:
         for step in steps:
             metered.does(step)

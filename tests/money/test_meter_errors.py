@@ -31,7 +31,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def world(folder: Path, tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path, "w", folder)
+    made = World(tmp_path, "w")
     yield made
     made.close()
 

@@ -25,8 +25,8 @@ names = itertools.count()
 
 
 @pytest.fixture
-def world(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    made = World(tmp_path, "w", tmp_path_factory.getbasetemp())
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path, "w")
     yield made
     made.close()
 
@@ -104,7 +104,7 @@ def test_what_is_as_it_must_be_is_left_alone(world: World) -> None:
 def test_drifts_on_top_of_each_other_are_repaired_also_after_a_crash(
     tmp_path_factory: pytest.TempPathFactory, drifts: list[str], stops: int
 ) -> None:
-    world = World(tmp_path_factory.mktemp("drifts"), f"w{next(names)}", tmp_path_factory.getbasetemp())
+    world = World(tmp_path_factory.mktemp("drifts"), f"w{next(names)}")
     try:
         ada, ben = world.register("ada", GOOD), world.register("ben", None)
         uses(world, ada, 200)

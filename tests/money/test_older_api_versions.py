@@ -33,8 +33,8 @@ class OldAccount(World):
 
 
 @pytest.fixture
-def world(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    made = OldAccount(tmp_path, "w", tmp_path_factory.getbasetemp())
+def world(tmp_path: Path) -> Iterator[World]:
+    made = OldAccount(tmp_path, "w")
     yield made
     made.close()
 

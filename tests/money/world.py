@@ -1,10 +1,8 @@
 """Customers, cards and months in a sandbox without sockets, with the real gateway, ledger and outbox around it."""
 
 import random
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,6 +30,7 @@ from bioql_console.services.usage_meter import StripeUsageMeter
 from bioql_console.services.usage_recording import UsageRecording
 from bioql_console.services.user_admin import UserAdmin
 from bioql_console.storage.database import Database, sqlite_url
+from tests.empty_ledger import empty_ledger
 from tests.money.at_stripe import AtStripe
 from tests.money.in_books import InBooks
 
@@ -42,16 +41,6 @@ BACK: dict[str, Any] = {
     "operator": "customer",
 }
 THRESHOLD_CENTS = 300_000
-
-
-@cache
-def template(folder: Path) -> Path:
-    """An empty ledger; copying it is faster than making one."""
-    path = folder / "template.db"
-    database = Database(sqlite_url(path), lambda: 0)
-    database.open(folder)
-    database.close()
-    return path
 
 
 @dataclass(frozen=True)
@@ -84,12 +73,10 @@ class InProcess:
 class World(AtStripe, InBooks):
     """One ledger, one sandbox, and time that only moves when told to."""
 
-    def __init__(self, folder: Path, name: str, templates: Path, url: str | None = None) -> None:
+    def __init__(self, folder: Path, name: str, url: str | None = None) -> None:
         """`url` is of an empty ledger, where it is not to be a file in the folder."""
         if url is None:
-            path = folder / f"{name}.db"
-            shutil.copy(template(templates), path)
-            url = sqlite_url(path)
+            url = sqlite_url(empty_ledger(folder / f"{name}.db"))
         self._fill(Sandbox(folder / f"{name}-stripe.db"), url)
 
     def elsewhere(self, url: str) -> "World":

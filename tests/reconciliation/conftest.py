@@ -10,8 +10,8 @@ from tests.reconciliation.desks import Desk
 
 
 @pytest.fixture
-def desk(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    made = Desk(tmp_path, tmp_path_factory.getbasetemp())
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    made = Desk(tmp_path)
     yield made
     made.close()
 

@@ -21,8 +21,8 @@ EVER = Period(0)
 class Desk:
     """Somebody who reconciles."""
 
-    def __init__(self, folder: Path, templates: Path, name: str = "w") -> None:
-        self.world = World(folder, name, templates)
+    def __init__(self, folder: Path, name: str = "w") -> None:
+        self.world = World(folder, name)
         world = self.world
         self.reconciliation = Reconciliation(
             world.database, world.stripe, open_scratch, world.now_ms, grace_ms=0, meter_grace_ms=0

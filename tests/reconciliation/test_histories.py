@@ -43,7 +43,7 @@ def folder() -> Iterator[Path]:
 def opened(folder: Path) -> Desk:
     place = folder / str(next(names))
     place.mkdir()
-    return Desk(place, folder)
+    return Desk(place)
 
 
 @pytest.mark.timeout(3_600)

@@ -12,6 +12,7 @@ from bioql_console.services.event_applier import TOGETHER
 from bioql_console.services.event_decisions import decide
 from bioql_console.storage.database import Database, sqlite_url
 from bioql_console.storage.inbox import Inbox
+from tests.empty_ledger import empty_ledger
 from tests.heard import heard
 from tests.storage.people import NOW
 from tests.teams.events import CENTS, OWED_MICROS, applier, customers, paid, receive
@@ -22,7 +23,7 @@ PEOPLE = 3 * TOGETHER
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Database]:
     """People who all paid, and nobody has looked yet."""
-    database = Database(sqlite_url(tmp_path / "bioql.db"), lambda: NOW)
+    database = Database(sqlite_url(empty_ledger(tmp_path / "bioql.db")), lambda: NOW)
     database.open(None)
     customers(database, PEOPLE, 1)
     receive(database, *(paid(number, 0) for number in range(1, PEOPLE + 1)))

@@ -18,6 +18,7 @@ from bioql_console.services.changes import Changes
 from bioql_console.services.event_applier import EventApplier
 from bioql_console.services.event_intake import parse
 from bioql_console.storage.database import Database, sqlite_url
+from tests.empty_ledger import empty_ledger
 
 NOW = 1_795_000_000_000
 OWED = 350_000_000
@@ -62,7 +63,7 @@ def dispute(number: int, status: str) -> bytes:
 
 
 def ledger(folder: Path) -> Database:
-    database = Database(sqlite_url(folder / f"{next(names)}.db"), lambda: NOW)
+    database = Database(sqlite_url(empty_ledger(folder / f"{next(names)}.db")), lambda: NOW)
     database.open(folder / "backups")
     with database.write() as work:
         work.users.add(NewUser("A", "a@uni.example", ApiKey.of("k"), NOW, stripe_customer_id="cus_1"))

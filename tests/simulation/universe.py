@@ -6,7 +6,6 @@ or request, that is looked for. What can be seen on either side is the same code
 
 import asyncio
 import json
-import shutil
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,9 +20,10 @@ from bioql_console.sandbox.signatures import signature_header
 from bioql_console.services.stripe_access import StripeAccess
 from bioql_console.services.stripe_gateway import StripeGateway
 from bioql_console.storage.database import Database, sqlite_url
+from tests.empty_ledger import empty_ledger
 from tests.money.at_stripe import AtStripe
 from tests.money.in_books import InBooks
-from tests.money.world import InProcess, template
+from tests.money.world import InProcess
 from tests.simulation.chance import Chance
 from tests.simulation.invariants import Watch
 from tests.simulation.plan import Plan, Step, Trouble
@@ -64,7 +64,7 @@ class Universe(AtStripe, InBooks):
         self.fates: list[Fate] = []
         self.does: Callable[[Step], None] = lambda _step: None
         self.file = folder / "bioql.db"
-        shutil.copy(template(folder.parent), self.file)
+        empty_ledger(self.file)
         self.sandbox = Sandbox(folder / "stripe.db")
         self.control("thresholds", offered=plan.thresholds)
         self.ahead_ms = [0] * plan.consoles

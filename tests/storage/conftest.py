@@ -7,6 +7,7 @@ import pytest
 
 from bioql_console.storage.database import Database, sqlite_url
 from tests.databases import copied, drop_database, fresh_database, postgres_missing, private_cluster
+from tests.empty_ledger import empty_ledger
 from tests.storage.people import NOW
 
 
@@ -53,7 +54,8 @@ def url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def database(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
     """An open ledger without users, of either kind."""
     sqlite = kind == "sqlite"
-    url = sqlite_url(tmp_path / "bioql.db") if sqlite else copied(request.getfixturevalue("postgresql_template"))
+    file = tmp_path / "bioql.db"
+    url = sqlite_url(empty_ledger(file)) if sqlite else copied(request.getfixturevalue("postgresql_template"))
     made = Database(url, lambda: NOW)
     made.open(tmp_path / "backups")
     yield made
@@ -65,7 +67,7 @@ def database(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Itera
 @pytest.fixture
 def sqlite_database(tmp_path: Path) -> Iterator[Database]:
     """An open ledger without users, for what only SQLite has: files, plans, locks."""
-    made = Database(sqlite_url(tmp_path / "bioql.db"), lambda: NOW)
+    made = Database(sqlite_url(empty_ledger(tmp_path / "bioql.db")), lambda: NOW)
     made.open(tmp_path / "backups")
     yield made
     made.close()

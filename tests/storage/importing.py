@@ -19,8 +19,10 @@ from tests.legacy_files import micros
 from tests.storage.people import NOW, rows
 
 
-def importer(database: Database, now_ms: int = NOW) -> LegacyImport:
+def importer(database: Database, now_ms: int = NOW, *, backed_up: bool = True) -> LegacyImport:
     """Copies of a SQLite ledger go to "copies" beside it, those of PostgreSQL to a folder that goes with the tests."""
+    if not backed_up:
+        return LegacyImport(database, open_legacy, lambda: None, Changes(), lambda: now_ms)
     copies = (database.path.parent if database.path else _folder()) / "copies"
     return LegacyImport(database, open_legacy, lambda: database.back_up(copies).backup.path, Changes(), lambda: now_ms)
 
@@ -32,9 +34,11 @@ def _folder() -> Path:
     return Path(made)
 
 
-def bring_in(database: Database, path: Path, *, with_credit: bool = True, now_ms: int = NOW) -> ImportReport:
+def bring_in(
+    database: Database, path: Path, *, with_credit: bool = True, now_ms: int = NOW, backed_up: bool = True
+) -> ImportReport:
     """Import a file; the books must balance whatever it was."""
-    report = importer(database, now_ms).run(path, operator="ada", with_credit=with_credit)
+    report = importer(database, now_ms, backed_up=backed_up).run(path, operator="ada", with_credit=with_credit)
     check_books(database)
     return report
 

@@ -1,6 +1,7 @@
 """Whatever stands in a users.db: what is owed is the formula, once, twice, and after the file has grown."""
 
 import itertools
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,13 @@ from hypothesis import strategies as st
 
 from bioql_console.storage.database import Database
 from tests.legacy_files import TABLES, key_of, make_file
-from tests.storage.importing import balances, bring_in, check_books, everything, expected_balances, importer, told
+from tests.storage.importing import balances, check_books, everything, expected_balances, importer, told
+from tests.storage.importing import bring_in as bring_in_backed_up
 
 USERS = 4
 _files = itertools.count(1)
+# A copy before each of a hundred imports proves nothing more than one does, and takes most of their time.
+bring_in = partial(bring_in_backed_up, backed_up=False)
 slowly = settings(
     max_examples=25,
     deadline=None,

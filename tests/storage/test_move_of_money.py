@@ -28,7 +28,7 @@ LOST = 2
     figure="4 customers, 3 payments and 1 link under way, 0 cents off",
 )
 def test_nothing_is_done_twice_after_a_move(tmp_path: Path, postgresql_url: str) -> None:
-    old = World(tmp_path, "moved", tmp_path)
+    old = World(tmp_path, "moved")
     users = [old.register(f"u{number}", "pm_card_visa").id for number in range(4)]
     use_some(old, users, "before")
     old.drain()

@@ -12,11 +12,12 @@ from bioql_console.demo_data import fill_data_dir
 from bioql_console.domain.environment import Environment
 from bioql_console.gui import start_options
 from bioql_console.gui_options import GuiOptions
-from bioql_console.settings import Settings, save
+from bioql_console.settings import Settings, environment_directory, save
 from bioql_console.ui import formats
 from bioql_console.ui.hand import CaughtBrowser, Hand
 from bioql_console.ui.session import Session
 from bioql_console.ui.start import make_window
+from tests.empty_ledger import empty_ledger
 
 USERS = 12
 # No test ever reaches Stripe's own hosts.
@@ -69,6 +70,8 @@ async def open_window(
     """
     if not (data_dir / "settings.json").exists():
         save(replace(Settings(), port=0, **settings), data_dir)  # type: ignore[arg-type]
+        if database is None:
+            empty_ledger(environment_directory(data_dir, Environment(environment)) / "bioql.db")
         if users:
             fill_data_dir(data_dir, users, seed=1, url=database)
     options = start_options(
