@@ -97,7 +97,7 @@ class BrokenOff:
     def _give_up(self, group: Sequence[Message]) -> list[Message]:
         with self._store.write() as work:
             for message in group:
-                work.outbox.refused(message.id, explained(UNCLEAR).words, UNCLEAR)
+                work.outbox.refused_try(message, explained(UNCLEAR).words, UNCLEAR)
             work.commit()
         return []
 
@@ -105,6 +105,6 @@ class BrokenOff:
         if not group:
             return []
         with self._store.write() as work:
-            renamed = [work.outbox.rename(message.id, self._now_ms()) for message in group]
+            renamed = [work.outbox.rename(message, self._now_ms()) for message in group]
             work.commit()
-        return renamed
+        return [message for message in renamed if message is not None]

@@ -9,7 +9,8 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, product
+from math import comb, prod
 from typing import Any
 
 from bioql_console.domain.errors import OperatorError
@@ -33,8 +34,11 @@ MOST_MINUTES = 200
 LATER_MS, PATIENCE_MS = 10 * MINUTE_MS, 120 * MINUTE_MS
 # Of so many runs in one minute all sums are tried out.
 MOST_COMBINED = 12
+# Of more runs, as many sums, and of several minutes as many choices between them.
+MOST_CHOICES = 10_000
 # The number of the try, which our idempotency keys end with.
 TRY = re.compile(r"/\d+$")
+Answers = Sequence[Sequence[Message]]
 
 
 class ErrorReports:
@@ -125,11 +129,11 @@ class ErrorReports:
             )
         if report.event_id not in {each.event_id for each in beside}:
             return  # another one of them told about it
+        open_count = sum(each.unnamed for each in beside)
         try:
-            lacking = [message for missing in self._missing(sent) for message in missing]
+            lacking = so_many(list(self._missing(sent, open_count)), open_count)
         except OperatorError:
             return  # it stays due
-        open_count = sum(each.unnamed for each in beside)
         if len(lacking) == open_count:
             self._tell(beside, lacking)
         elif self._now_ms() < report.end_ms + PATIENCE_MS:
@@ -157,8 +161,8 @@ class ErrorReports:
                 work.error_reports.narrowed(report.event_id, len(found))
             work.commit()
 
-    def _missing(self, sent: Sequence[Message]) -> Iterator[Sequence[Message]]:
-        """Of each customer's minute, the usage that the meter lacks, where only one answer is possible."""
+    def _missing(self, sent: Sequence[Message], count: int) -> Iterator[Answers]:
+        """Of each customer's minute, what the meter may lack; `count` in all."""
         minutes: dict[tuple[int, str, int], list[Message]] = defaultdict(list)
         for message in sent:
             start_ms = message.occurred_ms // MINUTE_MS * MINUTE_MS
@@ -169,28 +173,49 @@ class ErrorReports:
                 return
             with self._store.read() as work:
                 books = work.outbox.metered_cents(user_id, customer, start_ms, start_ms + MINUTE_MS)
-            yield only_answer(messages, books - int(counted))
+            yield answers(messages, books - int(counted), count)
 
 
-def only_answer(messages: Sequence[Message], lacking_cents: int) -> Sequence[Message]:
-    """The messages that add up to what the meter lacks; none when others do as well.
+def answers(messages: Sequence[Message], lacking_cents: int, most: int = 0) -> Answers:
+    """All messages that may be what the meter lacks: they add up to it. None where there are too many to try.
 
     Of messages of the same value any one will do: it is their sum that counts.
+
+    Args:
+        most: How many may be lacking; of many messages no more are tried.
     """
     if lacking_cents == sum(message.value for message in messages):
-        return messages
+        return [messages]
     if len({message.value for message in messages}) == 1:
         count, rest = divmod(lacking_cents, messages[0].value)
-        return messages[:count] if not rest and 0 < count < len(messages) else ()
-    if len(messages) > MOST_COMBINED:
-        return ()
-    answers = {
+        return [messages[:count]] if not rest and 0 < count < len(messages) else []
+    few = len(messages) <= MOST_COMBINED
+    sizes = range(1, len(messages) if few else min(most, len(messages) - 1) + 1)
+    if sum(comb(len(messages), size) for size in sizes) > MOST_CHOICES:
+        return []
+    found = {
         tuple(sorted(message.value for message in some)): some
-        for size in range(1, len(messages))
+        for size in sizes
         for some in combinations(messages, size)
         if sum(message.value for message in some) == lacking_cents
     }
-    return next(iter(answers.values())) if len(answers) == 1 else ()
+    return list(found.values())
+
+
+def only_answer(messages: Sequence[Message], lacking_cents: int) -> Sequence[Message]:
+    """The messages that add up to what the meter lacks; none when others do as well."""
+    found = answers(messages, lacking_cents)
+    return found[0] if len(found) == 1 else ()
+
+
+def so_many(minutes: Sequence[Answers], count: int) -> list[Message]:
+    """What is lacking in minutes with one answer; in the others too, if only one choice among theirs makes `count`."""
+    certain = [message for found in minutes if len(found) == 1 for message in found[0]]
+    several = [found for found in minutes if len(found) > 1]
+    if not several or prod(map(len, several)) > MOST_CHOICES:
+        return certain
+    choices = [chosen for chosen in product(*several) if len(certain) + sum(map(len, chosen)) == count]
+    return certain + [message for found in choices[0] for message in found] if len(choices) == 1 else certain
 
 
 def _was_taken(message: Message) -> bool:

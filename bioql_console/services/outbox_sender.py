@@ -159,7 +159,7 @@ class OutboxSender:
                 if error.code == KNOWN and message.attempts > 0:
                     accepted.append(message.id)  # it arrived the time before
                 else:
-                    work.outbox.refused(message.id, error.what, _code_of(error))
+                    work.outbox.refused_try(message, error.what, _code_of(error))
             work.outbox.sent(accepted, now_ms)
             for message, error in sent.failed:
                 work.outbox.failed(message.id, error.what, self._rests_until_ms)
@@ -186,7 +186,7 @@ class OutboxSender:
 
     def _refuse(self, message: Message, code: str) -> None:
         with self._store.write() as work:
-            work.outbox.refused(message.id, explained(code).words, code)
+            work.outbox.refused_try(message, explained(code).words, code)
             work.commit()
 
     # --- money
@@ -228,7 +228,7 @@ class OutboxSender:
                 due = self._now_ms() + round(pause * random.uniform(0.8, 1.2))
                 work.outbox.failed(message.id, error.what, due)
             else:
-                work.outbox.refused(message.id, error.what)
+                work.outbox.refused_try(message, error.what)
             work.commit()
 
     def _release(self, messages: Sequence[Message]) -> None:

@@ -4,17 +4,10 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, func, or_, select, update
 
-from bioql_console.domain.outbox import (
-    IN_ORDER,
-    LONGEST_WAIT_MS,
-    SKEW_MS,
-    Message,
-    MessageKind,
-    MessageState,
-)
-from bioql_console.storage.outbox_reading import WAITS, OutboxReader, message_of
+from bioql_console.domain.outbox import IN_ORDER, LONGEST_WAIT_MS, SKEW_MS, Message, MessageKind, MessageState
+from bioql_console.storage.outbox_reading import WAITS, OutboxReader, is_last_try, message_of
 from bioql_console.storage.outbox_tables import outbox
 from bioql_console.storage.prepared import Prepared, among, parameter
 from bioql_console.storage.statements import insert
@@ -167,14 +160,22 @@ class Outbox(OutboxReader):
         if messages:
             self._connection.execute(
                 update(outbox)
-                .where(outbox.c.id == bindparam("message"), WAITS)
+                .where(outbox.c.id == bindparam("message"), WAITS, outbox.c.attempts == bindparam("tries"))
                 .values(
                     claimed_by="",
                     attempts=outbox.c.attempts - 1,
                     tried_ms=bindparam("tried"),
                     first_tried_ms=bindparam("first"),
                 ),
-                [{"message": each.id, "tried": each.tried_ms, "first": each.first_tried_ms} for each in messages],
+                [
+                    {
+                        "message": each.id,
+                        "tries": each.attempts + 1,
+                        "tried": each.tried_ms,
+                        "first": each.first_tried_ms,
+                    }
+                    for each in messages
+                ],
             )
 
     def sent(self, message_ids: Sequence[int], at_ms: int) -> None:
@@ -208,10 +209,19 @@ class Outbox(OutboxReader):
         )
 
     def refused(self, message_id: int, error: str, code: str = "", report: str = "") -> None:
-        """Stripe said no; an operator has to look."""
+        """Stripe said no, perhaps long after it took it; an operator has to look."""
+        self._refuse(outbox.c.state != MessageState.CLOSED.value, message_id, error, code, report)
+
+    def refused_try(self, message: Message, error: str, code: str = "") -> None:
+        """Stripe said no to the try that began when `message` was claimed; see `is_last_try`."""
+        self._refuse(is_last_try(message), message.id, error, code)
+
+    def _refuse(
+        self, where: ColumnElement[bool], message_id: int, error: str, code: str = "", report: str = ""
+    ) -> None:
         self._connection.execute(
             update(outbox)
-            .where(outbox.c.id == message_id, outbox.c.state != MessageState.CLOSED.value)
+            .where(outbox.c.id == message_id, where)
             .values(
                 state=MessageState.REFUSED.value,
                 error=error[:LONGEST_ERROR],
@@ -247,17 +257,17 @@ class Outbox(OutboxReader):
             update(outbox).where(outbox.c.id == message_id, WAITS).values(stripe_customer_id=stripe_customer_id)
         )
 
-    def rename(self, message_id: int, at_ms: int) -> Message:
-        """Claimed usage gets another identifier, under which its first try begins; it stays the claimant's."""
-        message = self.get(message_id)
-        assert message is not None, "a message is never deleted"
+    def rename(self, message: Message, at_ms: int) -> Message | None:
+        """Claimed usage gets another identifier, under which its first try begins; it stays the claimant's. None, and
+        nothing is done, when another try began since it was claimed."""
         name = self._next_name(message)
-        self._connection.execute(
+        changed = self._connection.execute(
             update(outbox)
-            .where(outbox.c.id == message_id)
+            .where(outbox.c.id == message.id, is_last_try(message))
             .values(identifier=name, attempts=1, tried_ms=at_ms, first_tried_ms=at_ms)
         )
-        return replace(message, identifier=name, attempts=0, tried_ms=None, first_tried_ms=None)
+        renamed = replace(message, identifier=name, attempts=0, tried_ms=None, first_tried_ms=None)
+        return renamed if changed.rowcount == 1 else None
 
     def _next_name(self, message: Message) -> str:
         numbered = message.identifier != message.key

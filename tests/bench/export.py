@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from tests.bench.big_ledger import BEGAN_MS, DAY_MS, big_ledger
 from tests.bench.figures import Figure, in_turns
@@ -22,22 +23,22 @@ from bioql_console.domain.ageing import AgeingQuery
 from bioql_console.services.csv_export import write_csv
 from bioql_console.storage.database import Database, sqlite_url
 from bioql_console.ui.viewmodels.balances import HEADER, _lines
+from tests.heard import heard
 database = Database(sqlite_url(Path(source)), lambda: as_of)
-sent = []
-event.listen(database._engine, "before_cursor_execute", lambda *asked: sent.append(asked[2:4]))
-began = time.monotonic()
-with database.read() as work:
-    written = write_csv(Path(target), HEADER, _lines(work.receivables.each_aged(as_of, terms, AgeingQuery()), []))
-took_s = time.monotonic() - began
-asked = next(each for each in sent if "postings" in each[0])
+with heard(database) as said:
+    began = time.monotonic()
+    with database.read() as work:
+        written = write_csv(Path(target), HEADER, _lines(work.receivables.each_aged(as_of, terms, AgeingQuery()), []))
+    took_s = time.monotonic() - began
+asked = next(each for each in said if "postings" in each)
 database.close()
 """
 PLAIN = """
-asked = json.loads(Path(target + ".sql").read_text())
+asked = Path(target + ".sql").read_text()
 began = time.monotonic()
 with open(target, "w", newline="", encoding="utf-8") as file:
     writer, written = csv.writer(file), 0
-    for user_id, name, _customer, _expires_ms, *buckets in sqlite3.connect(source).execute(*asked):
+    for user_id, name, _customer, _expires_ms, *buckets in sqlite3.connect(source).execute(asked):
         writer.writerow([user_id, name, *(f"{each / 1e6:.2f}" for each in buckets), f"{sum(buckets) / 1e6:.2f}"])
         written += 1
     file.flush()
@@ -47,7 +48,6 @@ took_s = time.monotonic() - began
 AROUND = """
 import csv, json, os, sqlite3, sys, time
 from pathlib import Path
-from sqlalchemy import event
 source, target, as_of, terms = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 {work}
 # Of this program alone; what `getrusage` tells counts the one that started it.
@@ -61,7 +61,7 @@ def run() -> list[Figure]:
     with tempfile.TemporaryDirectory() as name:
         target = Path(name) / "balances.csv"
         most, few = _measured(OURS, USERS, target), _measured(OURS, FEWER, target)
-        Path(f"{target}.sql").write_text(json.dumps(most["asked"]), encoding="utf-8")
+        Path(f"{target}.sql").write_text(str(most["asked"]), encoding="utf-8")
         ours, plain = in_turns(
             [lambda: _measured(OURS, USERS, target)["per_s"], lambda: _measured(PLAIN, USERS, target)["per_s"]],
             ROUNDS,
@@ -72,8 +72,8 @@ def run() -> list[Figure]:
     ]
 
 
-def _measured(work: str, users: int, target: Path) -> dict[str, float]:
+def _measured(work: str, users: int, target: Path) -> dict[str, Any]:
     command = [sys.executable, "-c", AROUND.format(work=work), str(big_ledger(users)), str(target)]
     done = subprocess.run([*command, str(AS_OF_MS), str(TERMS_DAYS)], check=True, capture_output=True, text=True)
-    found: dict[str, float] = json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
     return found

@@ -18,6 +18,7 @@ from itertools import count
 from pathlib import Path
 from statistics import median
 
+from bioql_console.storage.bulk import CACHE_KIB
 from tests.bench.figures import Figure, in_turns
 from tests.legacy_files import make_file
 
@@ -26,10 +27,13 @@ RUNS_EACH = 20
 MONTHS = ("2026-09", "2026-10")
 ROUNDS = 5
 GOAL, MOST_MEMORY = 0.4, 1.3
+# What SQLite may keep of the ledger while importing; a small import doesn't fill it.
+CACHE_MIB = CACHE_KIB / 1024
+PEER = f"a tenth of the rows, and SQLite's {CACHE_MIB:.0f} MiB"
 
 
 def run() -> list[Figure]:
-    """Rows a second, and memory beside what a small file takes."""
+    """Rows a second, and memory beside what a small file takes and the cache that a large one fills."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source = _make(folder / "users.db", USERS)
@@ -53,7 +57,7 @@ def run() -> list[Figure]:
         imported, rewritten = in_turns([ours, plain], ROUNDS, warm_up=False)
     return [
         Figure("rows a second", imported, rewritten, GOAL, "/s", more_is_better=True, peer="a loop of the same"),
-        Figure("memory", median(most_mib), little_mib, MOST_MEMORY, "MiB", peer="a tenth of the rows"),
+        Figure("memory", median(most_mib), little_mib + CACHE_MIB, MOST_MEMORY, "MiB", peer=PEER),
     ]
 
 
