@@ -153,15 +153,53 @@ def test_what_a_report_does_not_name_is_found_by_the_meter_or_said_as_a_number(w
 
 def test_where_several_answers_fit_nothing_is_guessed(world: World, ada: User) -> None:
     world.control("meter_validation", samples=0)
-    uses(world, ada, 1, 2)
+    uses(world, ada, 1, 4)
     world.send()
     world.control("meter_errors", code="archived_meter", count=2)
-    uses(world, ada, 3, 4)
+    uses(world, ada, 2, 3)
     settles(world)
     with world.database.read() as work:
         (report,) = work.error_reports.recent(5)
-    assert report.words == "Stripe counted 2, named 0; 0 found here.", "7 could be 3 + 4 or 1 + 2 + 4"
+    assert report.words == "Stripe counted 2, named 0; 0 found here.", "5 could be 2 + 3 or 1 + 4"
     assert usage(world, MessageState.REFUSED) == []
+
+
+@pytest.mark.parametrize(
+    ("taken", "refused"),
+    [
+        pytest.param((1, 2), (3, 4), id="7 is 3 + 4: of the other answer, 1 + 2 + 4, there are three"),
+        pytest.param(tuple(range(1, 40)), (47,), id="many runs in one minute, of which one is lacking"),
+    ],
+)
+def test_how_many_a_report_counts_tells_which_they_are(
+    world: World, ada: User, taken: tuple[int, ...], refused: tuple[int, ...]
+) -> None:
+    world.control("meter_validation", samples=0)
+    uses(world, ada, *taken)
+    world.send()
+    world.control("meter_errors", code="archived_meter", count=len(refused))
+    keys = uses(world, ada, *refused)
+    settles(world)
+    assert [message.key for message in usage(world, MessageState.REFUSED)] == keys
+    world.corrections.send_again([message.id for message in usage(world, MessageState.REFUSED)], "ana")
+    settles(world)
+    assert metered_cents(world, ada) == used_cents(world, ada)
+
+
+def test_several_minutes_share_what_a_report_counts(world: World, ada: User) -> None:
+    """In the first minute two runs are lacking or three, in the second one or three: five in all are one answer."""
+    world.control("meter_validation", samples=0)
+    for taken, refused in (((1, 2), (3, 4)), ((6,), (1, 2, 3))):
+        uses(world, ada, *taken)
+        world.send()
+        world.control("meter_errors", code="archived_meter", count=len(refused))
+        uses(world, ada, *refused)
+        world.send()
+        world.advance(60)
+    settles(world)
+    lacking = usage(world, MessageState.REFUSED)
+    assert sum(message.value for message in lacking) == used_cents(world, ada) - metered_cents(world, ada)
+    assert len(lacking) == 5
 
 
 def test_a_report_that_can_not_be_fetched_waits_and_that_no_webhook_brought_is_found(world: World, ada: User) -> None:

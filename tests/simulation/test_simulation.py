@@ -144,6 +144,22 @@ FOUND = {
             Step(84, "uses much", 36387),
         ),
     ),
+    "a console that slept before it sent called usage refused that was sent meanwhile": Plan(
+        seed=6203,
+        cards=("pm_card_chargeCustomerFail",),
+        thresholds=True,
+        consoles=1,
+        retries=0,
+        in_order=True,
+        steps=(
+            Step(67, "month ends", 1959),
+            Step(89, "uses much", 23033),
+            Step(
+                94, "console sends", 8041, (Trouble("request", 1, "meanwhile before", Step(94, "minutes pass", 60952)),)
+            ),
+        ),
+        together=20,
+    ),
     "two reports waited for each other to name what both of them had only counted": Plan(
         seed=331,
         cards=("pm_card_visa", None),

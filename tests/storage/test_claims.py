@@ -65,6 +65,38 @@ def test_what_was_not_tried_goes_back_as_if_nothing_had_been(database: Database)
 
 
 @pytest.mark.fault(
+    "Processes",
+    "A computer sleeps between claiming usage and sending it, and another sends it meanwhile",
+    "What Stripe answers to the one that woke up changes nothing: the usage is sent, and under no second name.",
+)
+def test_whoever_slept_with_a_message_decides_nothing_about_it(database: Database) -> None:
+    usage(database, "a", "b")
+    slept = claim(database, "one")
+    sent, on_its_way = claim(database, "two", NOW + LEASE_MS)
+    with database.write() as work:
+        work.outbox.sent([sent.id], NOW)
+        work.commit()
+    with database.write() as work:
+        for message in slept:
+            work.outbox.refused_try(message, "Stripe knows a meter event by this identifier already.")
+            assert work.outbox.rename(message, NOW) is None
+        work.outbox.release(slept)
+        work.commit()
+    with database.read() as work:
+        now = [work.outbox.get(message.id) for message in slept]
+    assert [(each.state, each.identifier, each.attempts) for each in now if each] == [
+        (MessageState.SENT, "a", 2),
+        (MessageState.WAITING, "b", 2),
+    ]
+    with database.write() as work:
+        work.outbox.refused_try(on_its_way, "Stripe said no.")
+        work.commit()
+        refused = work.outbox.get(on_its_way.id)
+    assert refused is not None
+    assert refused.state is MessageState.REFUSED, "the last try tells"
+
+
+@pytest.mark.fault(
     "PostgreSQL",
     "several processes send from one outbox at the same time",
     "Each message is sent by one of them.",
