@@ -11,6 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event, func, select
 from sqlalchemy.sql.dml import UpdateBase
 
+from bioql_console.storage.straight import send
+
 CHANNEL = "bioql_changes"
 # The count's range is that of SQLite's `user_version`.
 COUNT_MODULUS = 2**31
@@ -71,8 +73,8 @@ class ChangeNotes:
         tables.clear()
 
     def _commit_counted(self, connection: Connection) -> None:
-        count = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-        connection.exec_driver_sql(f"PRAGMA user_version = {(count + 1) % COUNT_MODULUS}")
+        (count,) = send(connection, "PRAGMA user_version").fetchone()
+        send(connection, f"PRAGMA user_version = {(count + 1) % COUNT_MODULUS}").close()
         # Ours first: who looks in between must not take our own transaction for another's.
         self._add(1)
         try:

@@ -66,6 +66,9 @@ class Database:
 
     def __init__(self, url: str, now_ms: Callable[[], int], password: str | None = None) -> None:
         self.url = postgresql.parsed(url)
+        self._is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.path = Path(self.url.database) if self._is_sqlite and self.url.database else None
+        """The SQLite file, None for PostgreSQL."""
         self.environment: Environment | None = None
         """Whose ledger it shall be; None where nobody said, which opens any."""
         self._now_ms = now_ms
@@ -87,15 +90,6 @@ class Database:
     def trouble(self) -> Trouble | None:
         """Why nothing can be written, and since when; None while the last write went well."""
         return self.troubles.trouble
-
-    @property
-    def path(self) -> Path | None:
-        """The SQLite file, None for PostgreSQL."""
-        return Path(self.url.database) if self._is_sqlite and self.url.database else None
-
-    @property
-    def _is_sqlite(self) -> bool:
-        return self.url.get_backend_name() == "sqlite"
 
     @property
     def shared(self) -> bool:

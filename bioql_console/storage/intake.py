@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from bioql_console.domain.webhooks import EventState, ReceivedEvent
+from bioql_console.storage.straight import send
 from bioql_console.storage.tables import inbox
 
 # Each with PostgreSQL's type.
@@ -51,7 +52,9 @@ def store(connection: Connection, events: Sequence[ReceivedEvent]) -> None:
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(POSTGRESQL, tuple(map(list, zip(*rows, strict=True))))
     else:
-        connection.exec_driver_sql(SQLITE, rows)
+        if not connection.in_transaction():
+            connection.begin()
+        send(connection, SQLITE, rows, many=True).close()
     connection.get_execution_options().get("bioql_written", set()).add(inbox.name)
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import ARRAY, BigInteger, Column, ColumnElement, Connection, Str
 from sqlalchemy.sql.dml import UpdateBase
 
 from bioql_console.storage.change_notes import written
+from bioql_console.storage.straight import send
 
 
 class Prepared:
@@ -80,13 +81,7 @@ class _Made:
             written(connection).add(self._table)
         named = {**self._defaults, **values}
         parameters = named if self._order is None else [_plain(named[name]) for name in self._order]
-        cursor = connection.connection.cursor()
-        try:
-            cursor.execute(self._sql, parameters)
-        except connection.dialect.loaded_dbapi.Error as error:
-            # As SQLAlchemy treats the driver's failures: they get their class, and a dead connection leaves the pool.
-            connection._handle_dbapi_exception(error, self._sql, parameters, cursor, None)
-        return cursor
+        return send(connection, self._sql, parameters)
 
 
 def parameter(name: str) -> Any:

@@ -9,6 +9,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from bioql_console.domain.errors import OperatorError
+from bioql_console.storage.straight import send
 
 # For another program that writes.
 BUSY_TIMEOUT_MS = 5_000
@@ -43,11 +44,10 @@ def _on_begin(connection: Connection) -> None:
     write = options.get("bioql_write", False)
     if connection.info.get(WRITES) is not write:
         # Only when it changes: it makes SQLite forget every statement that it has prepared.
-        connection.exec_driver_sql(f"PRAGMA query_only = {int(not write)}")
+        send(connection, f"PRAGMA query_only = {int(not write)}").close()
         connection.info[WRITES] = write
-    connection.exec_driver_sql(
-        "BEGIN EXCLUSIVE" if options.get("bioql_alone") else "BEGIN IMMEDIATE" if write else "BEGIN"
-    )
+    begin = "BEGIN EXCLUSIVE" if options.get("bioql_alone") else "BEGIN IMMEDIATE" if write else "BEGIN"
+    send(connection, begin).close()
 
 
 @contextmanager

@@ -9,6 +9,8 @@ import sqlite3
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from tests.simulation.ambiguity import SaidAsNumber, cannot_be_told
+
 if TYPE_CHECKING:
     from tests.simulation.universe import Universe
 
@@ -218,6 +220,11 @@ class Watch:
     def received(self) -> int:
         """Events that are stored and not applied."""
         return int(self._books.execute("SELECT count(*) FROM inbox WHERE state = 'received'").fetchone()[0])
+
+    def require_that_all_can_be_told(self) -> None:
+        """Raises SaidAsNumber."""
+        if cannot_be_told(self._books, self._runs):
+            raise SaidAsNumber
 
     def first_try_ms(self) -> int | None:
         """When the oldest usage was first tried of which nobody knows yet whether Stripe has it."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from tests.simulation.ambiguity import SaidAsNumber
 from tests.simulation.chance import Chance
 from tests.simulation.invariants import Violation
 from tests.simulation.life import Life
@@ -25,11 +26,13 @@ class Lived:
     Args:
         violation: The promise that was broken; None when all held.
         days: Simulated.
+        open_end: Whether it ended early, at a number that only Stripe can explain.
     """
 
     plan: Plan
     violation: Violation | None
     days: float
+    open_end: bool = False
 
 
 def simulate(seed: int, events: int = 100, tell: Callable[[str], None] = lambda _line: None) -> Lived:
@@ -41,7 +44,7 @@ def play(life: Plan, tell: Callable[[str], None] = lambda _line: None) -> Lived:
     """Live a plan. The same plan is always lived the same way."""
     folder = _place() / str(next(_numbers))
     folder.mkdir()
-    chance, violation = Chance(), None
+    chance, violation, open_end = Chance(), None, False
     with chance.everywhere():
         chance.begin(f"{life.seed}/beginning")
         universe = Universe(folder, life, chance, tell)
@@ -50,6 +53,8 @@ def play(life: Plan, tell: Callable[[str], None] = lambda _line: None) -> Lived:
             Life(universe).live()
         except Violation as found:
             violation = found
+        except SaidAsNumber:
+            open_end = True
         except Exception as surprise:
             violation = Violation("no surprise", f"{type(surprise).__name__}: {surprise}")
             violation.__cause__ = surprise
@@ -57,7 +62,7 @@ def play(life: Plan, tell: Callable[[str], None] = lambda _line: None) -> Lived:
             days = (universe.now_ms() - began_ms) / 86_400_000
             universe.close()
             shutil.rmtree(folder)
-    return Lived(life, violation, days)
+    return Lived(life, violation, days, open_end)
 
 
 @cache

@@ -40,7 +40,7 @@ def _tell(asked: argparse.Namespace) -> int:
 
 
 def _many(asked: argparse.Namespace) -> int:
-    began_s, seeds, days, broken = time.monotonic(), 0, 0.0, 0
+    began_s, seeds, days, broken, open_ends = time.monotonic(), 0, 0.0, 0, 0
     parts = [range(first, min(first + AT_ONCE, asked.first + asked.seeds)) for first in
              range(asked.first, asked.first + asked.seeds, AT_ONCE)]  # fmt: skip
     with ProcessPoolExecutor(asked.processes) as pool:
@@ -49,6 +49,7 @@ def _many(asked: argparse.Namespace) -> int:
         for lives in pool.map(_lives, work):
             for lived in lives:
                 seeds, days, broken = seeds + 1, days + lived.days, broken + (lived.violation is not None)
+                open_ends += lived.open_end
                 if lived.violation is not None:
                     print(f"seed {lived.plan.seed}: {lived.violation}", flush=True)
             if sys.stderr.isatty():
@@ -56,7 +57,8 @@ def _many(asked: argparse.Namespace) -> int:
     took_s = time.monotonic() - began_s
     events = seeds * asked.events
     print(
-        f"{events:,} events in {seeds:,} lives of {days:,.0f} days together, {broken} broken promises; "
+        f"{events:,} events in {seeds:,} lives of {days:,.0f} days together, {broken} broken promises, "
+        f"{open_ends} ended at usage that nobody can name; "
         f"{took_s / 60:,.1f} minutes, {events / max(took_s, 1e-9):,.0f} events a second"
     )
     return 1 if broken or not seeds else 0
