@@ -85,6 +85,11 @@ def clock(at_ms: int) -> str:
     return QDateTime.fromMSecsSinceEpoch(at_ms).toString("HH:mm:ss")
 
 
+def minute(at_ms: int) -> str:
+    """12:03, local time"""
+    return QDateTime.fromMSecsSinceEpoch(at_ms).toString("HH:mm")
+
+
 def day(at_ms: int) -> str:
     """12 Nov, with the year when it is another one."""
     moment = QDateTime.fromMSecsSinceEpoch(at_ms)

@@ -44,7 +44,8 @@ if TYPE_CHECKING:  # none of this is needed for the first frame
 SIZE = (1280, 800)
 SMALLEST = (960, 600)
 LIVE_FRAME = 3
-TICK_MS = 1_000
+# The clock shows minutes: each second would wake the computer up and draw, for nobody.
+TICK_MS = 10_000
 
 
 class MainWindow(QMainWindow):
@@ -135,6 +136,7 @@ class MainWindow(QMainWindow):
         from bioql_console.ui.vitals import Vitals
 
         self.workspace = workspace
+        self._show_clock()
         self.notices.clear_notice()
         workspace.page_asked.connect(self.show_page)
         workspace.toasted.connect(lambda words: self.toast.say(words))
@@ -259,10 +261,13 @@ class MainWindow(QMainWindow):
         self.status.restyle_dots()
 
     def timerEvent(self, _event: "QTimerEvent") -> None:
+        self._show_clock()
+
+    def _show_clock(self) -> None:
         from bioql_console.ui import formats
 
         if self.workspace is not None:
-            self.status.clock.setText(formats.clock(self.workspace.now_ms()))
+            self.status.clock.setText(formats.minute(self.workspace.now_ms()))
 
     # --- life of the window
 
