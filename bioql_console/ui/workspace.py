@@ -13,8 +13,9 @@ if TYPE_CHECKING:  # the first frame needs none of the console
 
 # What one transaction changed is told together: it comes within this.
 GATHER_MS = 1
-# Under a flood of webhooks the pages repaint a few times a second, not a thousand times.
-PAUSE_MS = 60
+# What follows a change comes after a pause; under a flood of webhooks each pause is twice as long as the one before,
+# until the pages read and repaint about once a second, not a thousand times.
+PAUSE_MS, LONGEST_PAUSE_MS = 60, 800
 
 
 class Workspace(QObject):
@@ -52,8 +53,7 @@ class Workspace(QObject):
         # Runs while pages are told nothing, since they just were.
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
-        self._pause.setInterval(PAUSE_MS)
-        self._pause.timeout.connect(self._tell)
+        self._pause.timeout.connect(self._go_on)
         self._unsubscribe = console.changes.subscribe(self._hear)
 
     def close(self) -> None:
@@ -85,9 +85,14 @@ class Workspace(QObject):
             self._gathering.start(GATHER_MS)
 
     @Slot()
-    def _tell(self) -> None:
+    def _go_on(self) -> None:
+        """What came while pausing is more of the same flood; a pause without anything ends it."""
+        self._tell(min(self._pause.interval() * 2, LONGEST_PAUSE_MS))
+
+    @Slot()
+    def _tell(self, pause_ms: int = PAUSE_MS) -> None:
         with self._lock:
             topics, self._topics = frozenset(self._topics), set()
         if topics:
-            self._pause.start()
+            self._pause.start(pause_ms)
             self.changed.emit(topics)
