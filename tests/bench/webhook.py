@@ -25,6 +25,12 @@ from tests.bench.figures import Figure, Skipped
 from tests.bench.peers import libraries, missing
 from tests.waiting import wait_until
 
+FLOOR = (
+    "one interpreter does it, and no part of it is large (py-spy, shares of its time): the head with its guards 23 %, the "
+    "JSON 12, the signature by Stripe's own check 13, the secrets as the keychain has them now 6, handing over and "
+    "answering 14, storing eleven columns with six indexes 13; a tenth is left to applying. The bare loop guards nothing, "
+    "reads no JSON and stores three columns with one index."
+)
 ROUNDS = 5
 ROUND_S, CONNECTIONS = 2, 32
 SECRET = "whsec_bench"
@@ -92,10 +98,10 @@ def run() -> list[Figure | Skipped]:
     p99_ms = {name: median(each.p99_ms for each in rounds) for name, rounds in found.items()}
     flask, bare = "Flask, construct_event, commit", "httptools, HMAC, group commit"
     rates = [
-        Figure("a second", per_s["ours"], per_s["original"], 20, "/s", more_is_better=True, peer=flask),
-        Figure("a second, bare", per_s["ours"], per_s["bare"], 0.6, "/s", more_is_better=True, peer=bare),
+        Figure("a second", per_s["ours"], per_s["original"], 20, "/s", more_is_better=True, peer=flask, floor=FLOOR),
+        Figure("a second, bare", per_s["ours"], per_s["bare"], 0.6, "/s", more_is_better=True, peer=bare, floor=FLOOR),
     ]
-    return [*rates, Figure("p99", p99_ms["ours"], p99_ms["original"], 0.02, peer=flask)]
+    return [*rates, Figure("p99", p99_ms["ours"], p99_ms["original"], 0.02, peer=flask, floor=FLOOR)]
 
 
 def _round(server: Server, folder: Path) -> Round:
