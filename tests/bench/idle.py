@@ -18,10 +18,10 @@ from tests.screens import private_screen
 SETTLES_S, WATCHED_S = 15.0, 60.0
 MOST_PERCENT, MOST_WAKE_UPS = 0.3, 5.0
 FLOOR = (
-    "looking takes it, by thread (`wake_ups_by_thread`, a second): each 15 s at server, Stripe and database and each 30 s "
-    "a heartbeat through the listener, 1.5 in the window, 1.7 in the two servers, 2.4 in the threads that ask; at other "
-    "writers of the file 1.3 (SQLite has no messages); the outbox 0.2. Looking more rarely would meet the goal, and show "
-    "a server without its credentials later."
+    "looking takes it, by thread (`wake_ups_by_thread`, a second): each 15 s at server, Stripe and database and each "
+    "30 s a heartbeat through the listener, 1.5 in the window, 1.7 in the two servers, 2.4 in the threads that ask; "
+    "at other writers of the file 1.3 (SQLite has no messages); the outbox 0.2. Looking more rarely would meet the "
+    "goal, and show a server without its credentials later."
 )
 
 

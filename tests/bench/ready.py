@@ -17,10 +17,10 @@ from tests.screens import private_screen
 
 OTHER = "vorta"
 FLOOR = (
-    "every sign of life needs what it looks at: 1,237 modules are imported until then (`-X importtime`), of which our own "
-    "372 take 31 % of the time, SQLAlchemy 13, keyring with its metadata reader and D-Bus 15, the HTTP clients of stripe "
-    "and httpx 12, stripe 7. The first frame comes before all of them (decision 5); vorta's window shows no state of a "
-    "server."
+    "every sign of life needs what it looks at: 1,237 modules are imported until then (`-X importtime`), of which our "
+    "own 372 take 31 % of the time, SQLAlchemy 13, keyring with its metadata reader and D-Bus 15, the HTTP clients of "
+    "stripe and httpx 12, stripe 7. The first frame comes before all of them (decision 5); vorta's window shows no "
+    "state of a server."
 )
 
 

@@ -12,8 +12,8 @@ from tests.screens import private_screen
 
 OTHER = "sqlitebrowser"
 FLOOR = (
-    "a bare window takes nearly as long: Python with PySide6's libraries and nothing but a QMainWindow is what the row "
-    "`start` compares with."
+    "a bare window takes nearly as long: Python with PySide6's libraries and nothing but a QMainWindow is what the "
+    "row `start` compares with."
 )
 
 

@@ -35,9 +35,9 @@ def run() -> list[Figure]:
 
 
 FLOOR = (
-    "by name, 20,004 users have the common term, and each of their rows is read by its key to be sorted: 46 of 69 ms of "
-    "processor time at the database, beside 10 for the search index; the scan reads a million rows in the order of the "
-    "file in 370. In the other two orders, and for a rare term, the walk or the index ends after a page."
+    "by name, 20,004 users have the common term, and each of their rows is read by its key to be sorted: 46 of 69 ms "
+    "of processor time at the database, beside 10 for the search index; the scan reads a million rows in the order of "
+    "the file in 370. In the other two orders, and for a rare term, the walk or the index ends after a page."
 )
 
 

@@ -26,10 +26,10 @@ from tests.bench.peers import libraries, missing
 from tests.waiting import wait_until
 
 FLOOR = (
-    "one interpreter does it, and no part of it is large (py-spy, shares of its time): the head with its guards 23 %, the "
-    "JSON 12, the signature by Stripe's own check 13, the secrets as the keychain has them now 6, handing over and "
-    "answering 14, storing eleven columns with six indexes 13; a tenth is left to applying. The bare loop guards nothing, "
-    "reads no JSON and stores three columns with one index."
+    "one interpreter does it, and no part of it is large (py-spy, shares of its time): the head with its guards 23 %, "
+    "the JSON 12, the signature by Stripe's own check 13, the secrets as the keychain has them now 6, handing over "
+    "and answering 14, storing eleven columns with six indexes 13; a tenth is left to applying. The bare loop guards "
+    "nothing, reads no JSON and stores three columns with one index."
 )
 ROUNDS = 5
 ROUND_S, CONNECTIONS = 2, 32
