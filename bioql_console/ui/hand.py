@@ -15,6 +15,8 @@ from bioql_console.ui.main_window import MainWindow
 from bioql_console.ui.navigation import Navigation
 
 LOOK_EVERY_S = 0.005
+# Web pages, and folders.
+SCHEMES = ("http", "https", "file")
 TURNS = 5
 
 
@@ -95,18 +97,18 @@ class _UrlHandler(QObject):
 
 
 class CaughtBrowser:
-    """Stands in for the system's browser: remembers addresses instead of opening them."""
+    """Stands in for the system's browser and file manager: remembers addresses instead of opening them."""
 
     def __init__(self) -> None:
         self.addresses: list[str] = []
         self._handler = _UrlHandler(self.addresses)
 
     def __enter__(self) -> "CaughtBrowser":
-        for scheme in ("http", "https"):
+        for scheme in SCHEMES:
             # The type stubs ask for bytes, the binding itself for text.
             QDesktopServices.setUrlHandler(scheme, self._handler, "caught")  # type: ignore[arg-type]
         return self
 
     def __exit__(self, *_: object) -> None:
-        for scheme in ("http", "https"):
+        for scheme in SCHEMES:
             QDesktopServices.unsetUrlHandler(scheme)

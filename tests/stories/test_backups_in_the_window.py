@@ -29,6 +29,8 @@ async def test_backups_are_made_listed_and_stopped(data_dir: Path) -> None:
         assert f"--data-dir {data_dir}" in card.command.text()
         await desk.hand.click(card.copy)
         assert QGuiApplication.clipboard().text() == card.command.text()
+        await desk.hand.click(card.show_folder)
+        assert desk.browser.addresses == [(data_dir / "backups").as_uri()]  # type: ignore[attr-defined]
 
         desk.console.store.back_up(data_dir / "backups", reason=Reason.IMPORT)
         await desk.hand.click(card.make)
