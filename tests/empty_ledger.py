@@ -10,9 +10,10 @@ from bioql_console.storage.database import Database, sqlite_url
 
 
 def empty_ledger(path: Path) -> Path:
-    """Put one there, as nobody's environment yet; the folder is made."""
+    """Put one there, as nobody's environment yet, unless there is a ledger already; the folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(_template(), path)
+    if not path.exists():
+        shutil.copy(_template(), path)
     return path
 
 
