@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.meter_errors import UNCLEAR, explained
 from bioql_console.domain.outbox import REMEMBERED_MS, Message, MessageState
-from bioql_console.services.error_reports import only_answer
+from bioql_console.services.error_reports import UNSETTLED_MS, only_answer
 from bioql_console.services.ports import Store
 from bioql_console.services.usage_meter import UsageMeter
 
@@ -18,8 +18,6 @@ HOUR_MS = 3_600_000
 MINUTE_MS = 60_000
 # Stripe remembers an identifier for a day; an hour is kept for clocks that differ.
 CERTAIN_MS = REMEMBERED_MS - HOUR_MS
-# What came so lately may not be in the total yet, or be refused by a report that is on its way.
-UNSETTLED_MS = HOUR_MS
 BESIDE = "Waits for other usage of the same minute, so that the meter's total can tell whether it was counted."
 
 
@@ -68,7 +66,7 @@ class BrokenOff:
             for message in group:
                 if message.id in arrived:
                     # No later than this it came, as far as Stripe's day for taking it back is concerned.
-                    work.outbox.sent([message.id], message.first_tried_ms or self._now_ms())
+                    work.outbox.sent([message], message.first_tried_ms or self._now_ms())
             work.commit()
         return self._renamed([message for message in group if message.id not in arrived])
 
@@ -88,9 +86,8 @@ class BrokenOff:
         # At a whole minute, so that all of them are claimed together.
         due_ms = (self._now_ms() // MINUTE_MS + 1) * MINUTE_MS
         with self._store.write() as work:
-            work.outbox.release(group)
             for message in group:
-                work.outbox.failed(message.id, words, due_ms)
+                work.outbox.postpone(message, words, due_ms)
             work.commit()
         return []
 

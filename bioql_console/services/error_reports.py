@@ -8,7 +8,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import combinations, product
 from math import comb, prod
 from typing import Any
@@ -32,10 +32,11 @@ SLACK_MS = 10 * MINUTE_MS
 MOST_MINUTES = 200
 # How often, and how long, the totals are looked at again while they don't tell.
 LATER_MS, PATIENCE_MS = 10 * MINUTE_MS, 120 * MINUTE_MS
-# Of so many runs in one minute all sums are tried out.
-MOST_COMBINED = 12
-# Of more runs, as many sums, and of several minutes as many choices between them.
-MOST_CHOICES = 10_000
+# What came so lately may not be in the totals yet, or be refused by a report that is on its way.
+UNSETTLED_MS = 60 * MINUTE_MS
+# So many sums of a minute's usage are tried out, and choices between those of several minutes.
+MOST_CHOICES = 5_000
+FOREVER_MS = 2**62
 # The number of the try, which our idempotency keys end with.
 TRY = re.compile(r"/\d+$")
 Answers = Sequence[Sequence[Message]]
@@ -127,18 +128,24 @@ class ErrorReports:
                 min((each.start_ms - SLACK_MS for each in beside), default=from_ms),
                 max((each.end_ms + SLACK_MS for each in beside), default=until_ms),
             )
+            all_fetched = not work.error_reports.to_fetch(FOREVER_MS, 1)
         if report.event_id not in {each.event_id for each in beside}:
             return  # another one of them told about it
-        open_count = sum(each.unnamed for each in beside)
         try:
-            lacking = so_many(list(self._missing(sent, open_count)), open_count)
+            minutes = list(self._minutes(sent))
         except OperatorError:
             return  # it stays due
+        open_count = sum(each.unnamed for each in beside)
+        lacking = certain(minutes)
+        if len(lacking) != open_count:
+            # What was sent again is lacking too until it is counted, or named by another report.
+            settled = all_fetched and all(self._now_ms() - (each.sent_ms or 0) > UNSETTLED_MS for each in sent)
+            if self._now_ms() < report.end_ms + (PATIENCE_MS if settled else 2 * PATIENCE_MS):
+                self._look_later(report)
+                return
+            lacking = so_many(minutes, open_count) if settled else lacking
         if len(lacking) == open_count:
             self._tell(beside, lacking)
-        elif self._now_ms() < report.end_ms + PATIENCE_MS:
-            # What was sent again is lacking too until it is counted, or named by another report.
-            self._look_later(report)
         else:
             # When the meter lacks more than they say, that is not their doing alone.
             self._tell([report], lacking[: report.unnamed] if len(lacking) < open_count else [])
@@ -161,61 +168,83 @@ class ErrorReports:
                 work.error_reports.narrowed(report.event_id, len(found))
             work.commit()
 
-    def _missing(self, sent: Sequence[Message], count: int) -> Iterator[Answers]:
-        """Of each customer's minute, what the meter may lack; `count` in all."""
+    def _minutes(self, sent: Sequence[Message]) -> Iterator["Minute"]:
+        """Each customer's minutes of usage, and what the meter lacks of them."""
         minutes: dict[tuple[int, str, int], list[Message]] = defaultdict(list)
         for message in sent:
             start_ms = message.occurred_ms // MINUTE_MS * MINUTE_MS
             minutes[message.user_id, message.stripe_customer_id, start_ms].append(message)
-        for (user_id, customer, start_ms), messages in list(minutes.items())[:MOST_MINUTES]:
-            counted = self._meter.total(customer, start_ms, start_ms + MINUTE_MS)
+        for number, ((user_id, customer, start_ms), messages) in enumerate(minutes.items()):
+            counted = self._meter.total(customer, start_ms, start_ms + MINUTE_MS) if number < MOST_MINUTES else None
             if counted is None:
+                yield Minute(messages, None)
                 return
             with self._store.read() as work:
                 books = work.outbox.metered_cents(user_id, customer, start_ms, start_ms + MINUTE_MS)
-            yield answers(messages, books - int(counted), count)
+            yield Minute(messages, books - int(counted))
 
 
-def answers(messages: Sequence[Message], lacking_cents: int, most: int = 0) -> Answers:
-    """All messages that may be what the meter lacks: they add up to it. None where there are too many to try.
-
-    Of messages of the same value any one will do: it is their sum that counts.
+@dataclass(frozen=True)
+class Minute:
+    """Usage of one customer in one minute.
 
     Args:
-        most: How many may be lacking; of many messages no more are tried.
+        lacking_cents: What the meter lacks of it; None where nobody can tell.
     """
-    if lacking_cents == sum(message.value for message in messages):
-        return [messages]
-    if len({message.value for message in messages}) == 1:
-        count, rest = divmod(lacking_cents, messages[0].value)
-        return [messages[:count]] if not rest and 0 < count < len(messages) else []
-    few = len(messages) <= MOST_COMBINED
-    sizes = range(1, len(messages) if few else min(most, len(messages) - 1) + 1)
-    if sum(comb(len(messages), size) for size in sizes) > MOST_CHOICES:
-        return []
-    found = {
-        tuple(sorted(message.value for message in some)): some
-        for size in sizes
-        for some in combinations(messages, size)
-        if sum(message.value for message in some) == lacking_cents
-    }
-    return list(found.values())
+
+    messages: Sequence[Message]
+    lacking_cents: int | None
+
+    def answers(self, most: int | None = None) -> Answers:
+        """The messages that may be what is lacking, in every way that adds up to it. None where too many could be.
+
+        Of messages of the same value any one will do: it is their sum that counts.
+
+        Args:
+            most: How many they may be; any number when None.
+        """
+        if self.lacking_cents is None or self.lacking_cents <= 0:
+            return [()] if self.lacking_cents == 0 else []
+        values = [message.value for message in self.messages]
+        if self.lacking_cents == sum(values):
+            return [self.messages]
+        if len(set(values)) == 1:
+            count, rest = divmod(self.lacking_cents, values[0])
+            return [self.messages[:count]] if not rest and count < len(values) else []
+        sizes = range(1, min(len(values) - 1, len(values) if most is None else most) + 1)
+        if sum(comb(len(values), size) for size in sizes) > MOST_CHOICES:
+            return []
+        found = {
+            tuple(sorted(message.value for message in some)): some
+            for size in sizes
+            for some in combinations(self.messages, size)
+            if sum(message.value for message in some) == self.lacking_cents
+        }
+        return list(found.values())
 
 
 def only_answer(messages: Sequence[Message], lacking_cents: int) -> Sequence[Message]:
     """The messages that add up to what the meter lacks; none when others do as well."""
-    found = answers(messages, lacking_cents)
+    found = Minute(messages, lacking_cents).answers()
     return found[0] if len(found) == 1 else ()
 
 
-def so_many(minutes: Sequence[Answers], count: int) -> list[Message]:
-    """What is lacking in minutes with one answer; in the others too, if only one choice among theirs makes `count`."""
-    certain = [message for found in minutes if len(found) == 1 for message in found[0]]
-    several = [found for found in minutes if len(found) > 1]
+def certain(minutes: Sequence[Minute]) -> list[Message]:
+    """What is lacking in the minutes that have one answer, whatever anybody counted."""
+    found = (minute.answers() for minute in minutes)
+    return [message for answers in found if len(answers) == 1 for message in answers[0]]
+
+
+def so_many(minutes: Sequence[Minute], count: int) -> list[Message]:
+    """What is lacking in all minutes, if one choice among their answers makes `count`; what is certain, else.
+
+    The count tells only where every minute has an answer: what is lacking in another would be taken for theirs.
+    """
+    several = [minute.answers(count) for minute in minutes]
     if not several or prod(map(len, several)) > MOST_CHOICES:
-        return certain
-    choices = [chosen for chosen in product(*several) if len(certain) + sum(map(len, chosen)) == count]
-    return certain + [message for found in choices[0] for message in found] if len(choices) == 1 else certain
+        return certain(minutes)
+    choices = [chosen for chosen in product(*several) if sum(map(len, chosen)) == count]
+    return [message for found in choices[0] for message in found] if len(choices) == 1 else certain(minutes)
 
 
 def _was_taken(message: Message) -> bool:

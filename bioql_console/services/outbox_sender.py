@@ -154,15 +154,15 @@ class OutboxSender:
         elif sent.accepted:
             self._walls = 0
         with self._store.write() as work:
-            accepted = [message.id for message in sent.accepted]
+            accepted = list(sent.accepted)
             for message, error in sent.refused:
                 if error.code == KNOWN and message.attempts > 0:
-                    accepted.append(message.id)  # it arrived the time before
+                    accepted.append(message)  # it arrived the time before
                 else:
                     work.outbox.refused_try(message, error.what, _code_of(error))
             work.outbox.sent(accepted, now_ms)
             for message, error in sent.failed:
-                work.outbox.failed(message.id, error.what, self._rests_until_ms)
+                work.outbox.failed(message, error.what, self._rests_until_ms)
             work.outbox.release(sent.untouched)
             work.commit()
         self._changes.publish(Change("outbox-sent"))
@@ -217,7 +217,7 @@ class OutboxSender:
 
     def _mark_sent(self, message: Message) -> None:
         with self._store.write() as work:
-            work.outbox.sent([message.id], self._now_ms())
+            work.outbox.sent([message], self._now_ms())
             work.commit()
 
     def _give_back(self, message: Message, error: OperatorError) -> None:
@@ -226,7 +226,7 @@ class OutboxSender:
                 pause = min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** min(message.attempts, 20))
                 # Spread out, so that a crowd of messages does not come back at once.
                 due = self._now_ms() + round(pause * random.uniform(0.8, 1.2))
-                work.outbox.failed(message.id, error.what, due)
+                work.outbox.failed(message, error.what, due)
             else:
                 work.outbox.refused_try(message, error.what)
             work.commit()

@@ -4,64 +4,23 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from sqlalchemy import ColumnElement, bindparam, func, or_, select, update
+from sqlalchemy import ColumnElement, func, select, update
 
 from bioql_console.domain.outbox import IN_ORDER, LONGEST_WAIT_MS, SKEW_MS, Message, MessageKind, MessageState
-from bioql_console.storage.outbox_reading import WAITS, OutboxReader, is_last_try, message_of
+from bioql_console.storage.outbox_reading import WAITS, OutboxReader, message_of
+from bioql_console.storage.outbox_statements import ADD, CLAIM, DUE, GIVE_BACK, KNOWN_AS, SENT
 from bioql_console.storage.outbox_tables import outbox
-from bioql_console.storage.prepared import Prepared, among, parameter
-from bioql_console.storage.statements import insert
 
 LONGEST_ERROR = 500
-_ADD = Prepared(
-    lambda connection: insert(connection, outbox).inline().on_conflict_do_nothing(index_elements=["key"]),
-    sets=(
-        *("kind", "key", "identifier", "user_id", "stripe_customer_id"),
-        *("value", "occurred_ms", "extra", "state", "sent_ms"),
-    ),
-)
-_DUE = Prepared(
-    lambda connection: (
-        select(outbox)
-        .where(
-            WAITS,
-            or_(outbox.c.next_attempt_ms <= parameter("now"), outbox.c.next_attempt_ms > parameter("far")),
-            or_(
-                outbox.c.claimed_by == "",
-                outbox.c.tried_ms <= parameter("lease"),
-                outbox.c.tried_ms > parameter("skew"),
-            ),
-            among(connection, outbox.c.kind, "kinds"),
-        )
-        .order_by(outbox.c.next_attempt_ms, outbox.c.id)
-        .limit(parameter("limit"))
-        .with_for_update(skip_locked=True)
-    )
-)
-_CLAIM = Prepared(
-    lambda connection: (
-        update(outbox)
-        .where(among(connection, outbox.c.id, "messages"))
-        .values(
-            claimed_by=parameter("claimant"),
-            tried_ms=parameter("now"),
-            first_tried_ms=func.coalesce(outbox.c.first_tried_ms, parameter("now")),
-            attempts=outbox.c.attempts + 1,
-        )
-    )
-)
-_SENT = Prepared(
-    lambda connection: (
-        update(outbox)
-        .where(among(connection, outbox.c.id, "messages"), WAITS)
-        .values(state=MessageState.SENT.value, sent_ms=parameter("now"), error="", code="", claimed_by="")
-    )
-)
-_KNOWN_AS = Prepared(
-    lambda _: select(outbox.c.key).where(
-        or_(outbox.c.identifier == parameter("name"), outbox.c.key == parameter("name"))
-    )
-)
+
+
+def is_last_try(message: Message) -> ColumnElement[bool]:
+    """That no other try began since this message was claimed.
+
+    A computer may sleep between claiming and sending. When it wakes up, another has had the message for long: what
+    becomes of the first try by then, such as that Stripe knows the usage already, says nothing of the message.
+    """
+    return WAITS & (outbox.c.identifier == message.identifier) & (outbox.c.attempts == message.attempts + 1)
 
 
 class Outbox(OutboxReader):
@@ -84,7 +43,7 @@ class Outbox(OutboxReader):
         Args:
             sent_ms: When Stripe accepted it, for one that is brought in with its history.
         """
-        _ADD.run(
+        ADD.run(
             self._connection,
             kind=kind.value,
             key=key,
@@ -102,7 +61,7 @@ class Outbox(OutboxReader):
         """The key, or the key with a number, so that no other message was or will be known by it."""
         while True:
             name = key if number == 1 else f"{key}.{number}"
-            taken = {row.key for row in _KNOWN_AS.rows(self._connection, name=name)}
+            taken = {row.key for row in KNOWN_AS.rows(self._connection, name=name)}
             if taken <= ({key} if number == 1 else set()):
                 return name
             number += 1
@@ -118,7 +77,7 @@ class Outbox(OutboxReader):
         Of one user's messages in `IN_ORDER` none is handed out before an older one. `attempts` and `tried_ms` tell of
         the tries before the one that begins.
         """
-        due = _DUE.rows(
+        due = DUE.rows(
             self._connection,
             kinds=[kind.value for kind in kinds],
             now=at_ms,
@@ -130,7 +89,7 @@ class Outbox(OutboxReader):
         messages = self._in_order([message_of(row) for row in due])
         if messages:
             ids = [message.id for message in messages]
-            _CLAIM.run(self._connection, messages=ids, claimant=claimed_by, now=at_ms)
+            CLAIM.run(self._connection, messages=ids, claimant=claimed_by, now=at_ms)
         return messages
 
     def _in_order(self, due: list[Message]) -> list[Message]:
@@ -157,43 +116,38 @@ class Outbox(OutboxReader):
 
     def release(self, messages: Sequence[Message]) -> None:
         """Give back what was claimed and not tried."""
-        if messages:
-            self._connection.execute(
-                update(outbox)
-                .where(outbox.c.id == bindparam("message"), WAITS, outbox.c.attempts == bindparam("tries"))
-                .values(
-                    claimed_by="",
-                    attempts=outbox.c.attempts - 1,
-                    tried_ms=bindparam("tried"),
-                    first_tried_ms=bindparam("first"),
-                ),
-                [
-                    {
-                        "message": each.id,
-                        "tries": each.attempts + 1,
-                        "tried": each.tried_ms,
-                        "first": each.first_tried_ms,
-                    }
-                    for each in messages
-                ],
-            )
-
-    def sent(self, message_ids: Sequence[int], at_ms: int) -> None:
-        """Stripe accepted them. What was refused or taken back meanwhile stays so."""
-        _SENT.run(self._connection, messages=list(message_ids), now=at_ms)
-
-    def failed(self, message_id: int, error: str, next_attempt_ms: int) -> None:
-        """Stripe could not be reached or asked us to wait; try again later."""
-        self._connection.execute(
-            update(outbox)
-            .where(outbox.c.id == message_id, WAITS)
-            .values(error=error[:LONGEST_ERROR], claimed_by="", next_attempt_ms=next_attempt_ms)
-        )
+        for message in messages:
+            self._give_back(message, None, None)
 
     def postpone(self, message: Message, words: str, until_ms: int) -> None:
         """It was looked at and waits for something else; this was no try, and makes later pauses no longer."""
-        self.release([message])
-        self.failed(message.id, words, until_ms)
+        self._give_back(message, words[:LONGEST_ERROR], until_ms)
+
+    def _give_back(self, message: Message, words: str | None, until_ms: int | None) -> None:
+        GIVE_BACK.run(
+            self._connection,
+            message=message.id,
+            name=message.identifier,
+            begun=message.attempts + 1,
+            before=message.attempts,
+            tried=message.tried_ms,
+            first=message.first_tried_ms,
+            words=words,
+            until=until_ms,
+        )
+
+    def sent(self, messages: Sequence[Message], at_ms: int) -> None:
+        """Stripe accepted them under the names that they have. What was refused or taken back meanwhile stays so."""
+        names = [message.identifier for message in messages]
+        SENT.run(self._connection, messages=[message.id for message in messages], names=names, now=at_ms)
+
+    def failed(self, message: Message, error: str, next_attempt_ms: int) -> None:
+        """Stripe could not be reached or asked us to wait; try again later."""
+        self._connection.execute(
+            update(outbox)
+            .where(outbox.c.id == message.id, is_last_try(message))
+            .values(error=error[:LONGEST_ERROR], claimed_by="", next_attempt_ms=next_attempt_ms)
+        )
 
     def doubt(self, since_ms: int) -> None:
         """Stripe may have had each waiting message since then: no answer to a new try is taken for one to the first."""

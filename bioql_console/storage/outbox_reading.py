@@ -4,22 +4,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select
+from sqlalchemy import Connection, func, or_, select
 
 from bioql_console.domain.outbox import Message, MessageKind, MessageState, OutboxSum
 from bioql_console.domain.paging import Cursor, OutboxQuery, Page
 from bioql_console.storage.outbox_tables import outbox
 
 WAITS = outbox.c.state == MessageState.WAITING.value
-
-
-def is_last_try(message: Message) -> ColumnElement[bool]:
-    """That no other try began since this message was claimed.
-
-    A computer may sleep between claiming and sending. When it wakes up, another has had the message for long: what
-    Stripe answers to the first try by then, such as that it knows the usage already, says nothing of the message.
-    """
-    return WAITS & (outbox.c.identifier == message.identifier) & (outbox.c.attempts == message.attempts + 1)
 
 
 class OutboxReader:

@@ -180,10 +180,19 @@ def test_how_many_a_report_counts_tells_which_they_are(
     world.control("meter_errors", code="archived_meter", count=len(refused))
     keys = uses(world, ada, *refused)
     settles(world)
+    assert usage(world, MessageState.REFUSED) == [], "as long as more may come, the count is not trusted"
+    is_patient(world)
     assert [message.key for message in usage(world, MessageState.REFUSED)] == keys
     world.corrections.send_again([message.id for message in usage(world, MessageState.REFUSED)], "ana")
     settles(world)
     assert metered_cents(world, ada) == used_cents(world, ada)
+
+
+def is_patient(world: World) -> None:
+    """Hours pass, in which the totals are looked at again."""
+    for _ in range(18):
+        world.advance(15 * 60)
+        world.send()
 
 
 def test_several_minutes_share_what_a_report_counts(world: World, ada: User) -> None:
@@ -197,9 +206,52 @@ def test_several_minutes_share_what_a_report_counts(world: World, ada: User) -> 
         world.send()
         world.advance(60)
     settles(world)
+    is_patient(world)
     lacking = usage(world, MessageState.REFUSED)
     assert sum(message.value for message in lacking) == used_cents(world, ada) - metered_cents(world, ada)
     assert len(lacking) == 5
+
+
+def test_what_is_lacking_where_nobody_can_tell_is_not_taken_for_somebody_elses(world: World, ada: User) -> None:
+    """7 is 3 + 4 or 1 + 2 + 4. That three are counted in all says nothing while one of them is among too many."""
+    world.control("meter_validation", samples=0)
+    uses(world, ada, 1, 2)
+    world.send()
+    world.control("meter_errors", code="archived_meter", count=2)
+    uses(world, ada, 3, 4)
+    world.send()
+    world.advance(60)
+    bob = world.register("bob", "pm_card_visa")
+    uses(world, bob, *range(1, 120))
+    world.send()
+    world.control("meter_errors", code="archived_meter", count=1)
+    uses(world, bob, 121)
+    settles(world)
+    is_patient(world)
+    assert usage(world, MessageState.REFUSED) == []
+
+
+def test_a_report_that_comes_late_is_waited_for(world: World, ada: User) -> None:
+    """One is counted, and 7 is lacking: that is no 7 as long as 3 and 4 may still be named."""
+    events = []
+    world.control("meter_validation", samples=0)
+    uses(world, ada, 7)
+    world.send()
+    for samples, shots in ((0, 3), (5, 4)):
+        world.control("meter_validation", samples=samples)
+        world.control("meter_errors", code="archived_meter", count=1)
+        uses(world, ada, shots)
+        world.send()
+        world.advance(at_stripe.WINDOW_S + 1)
+        events.append(world.pending_events())
+    for coming in events:
+        assert usage(world, MessageState.REFUSED) == []
+        world.deliver(coming)
+        world.send()  # it is fetched
+        world.send()  # and what it does not name is looked for
+    settles(world)
+    is_patient(world)
+    assert [message.value for message in usage(world, MessageState.REFUSED)] == [600, 800]
 
 
 def test_a_report_that_can_not_be_fetched_waits_and_that_no_webhook_brought_is_found(world: World, ada: User) -> None:

@@ -184,7 +184,6 @@ class Life(Machines):
     def _everything_fits(self) -> None:
         universe, watch = self.universe, self.universe.watch
         watch.look()
-        watch.require_that_all_can_be_told()
         watch.look_at_rest()
         for person in self.people:
             user = universe.user(person.id)

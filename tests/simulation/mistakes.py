@@ -129,7 +129,7 @@ def marked_before_sent(patch: Patch) -> None:
 
     def mark_then_send(self: Any, message: Any) -> bool:
         with self._store.write() as work:
-            work.outbox.sent([message.id], self._now_ms())
+            work.outbox.sent([message], self._now_ms())
             work.commit()
         return send(self, message)
 

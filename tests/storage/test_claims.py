@@ -67,18 +67,21 @@ def test_what_was_not_tried_goes_back_as_if_nothing_had_been(database: Database)
 @pytest.mark.fault(
     "Processes",
     "A computer sleeps between claiming usage and sending it, and another sends it meanwhile",
-    "What Stripe answers to the one that woke up changes nothing: the usage is sent, and under no second name.",
+    "What becomes of the try that woke up is taken for no refusal and takes nobody's turn: the usage is sent, and "
+    "under no second name.",
 )
 def test_whoever_slept_with_a_message_decides_nothing_about_it(database: Database) -> None:
     usage(database, "a", "b")
     slept = claim(database, "one")
     sent, on_its_way = claim(database, "two", NOW + LEASE_MS)
     with database.write() as work:
-        work.outbox.sent([sent.id], NOW)
+        work.outbox.sent([sent], NOW)
         work.commit()
     with database.write() as work:
         for message in slept:
             work.outbox.refused_try(message, "Stripe knows a meter event by this identifier already.")
+            work.outbox.failed(message, "Stripe can't be reached", NOW + 500)
+            work.outbox.postpone(message, "Waits for other usage", NOW + 500)
             assert work.outbox.rename(message, NOW) is None
         work.outbox.release(slept)
         work.commit()
@@ -88,12 +91,31 @@ def test_whoever_slept_with_a_message_decides_nothing_about_it(database: Databas
         (MessageState.SENT, "a", 2),
         (MessageState.WAITING, "b", 2),
     ]
+    assert claim(database, "three", NOW + 2 * LEASE_MS - 1) == [], "it is the second one's turn"
     with database.write() as work:
         work.outbox.refused_try(on_its_way, "Stripe said no.")
         work.commit()
         refused = work.outbox.get(on_its_way.id)
     assert refused is not None
     assert refused.state is MessageState.REFUSED, "the last try tells"
+
+
+def test_whoever_slept_while_it_got_another_name_decides_nothing_either(database: Database) -> None:
+    usage(database, "a")
+    (slept,) = claim(database, "one")
+    with database.write() as work:
+        work.outbox.refused(slept.id, "No such customer")
+        assert work.outbox.resend(slept.id)
+        work.commit()
+    (again,) = claim(database, "two", NOW + LEASE_MS)
+    assert (again.identifier, again.attempts) == ("a.2", slept.attempts)
+    with database.write() as work:
+        work.outbox.release([slept])
+        work.outbox.sent([slept], NOW)
+        work.commit()
+        now = work.outbox.get(slept.id)
+    assert now is not None
+    assert (now.state, now.attempts) == (MessageState.WAITING, 1), "its try under the new name is under way"
 
 
 @pytest.mark.fault(
@@ -120,7 +142,7 @@ def test_money_of_one_user_goes_in_its_order(database: Database) -> None:
     (first,) = claim(database, "one", limit=1)
     assert keys(claim(database, "two")) == ["of another"], "an older one of the user is under way"
     with database.write() as work:
-        work.outbox.failed(first.id, "Stripe can't be reached", NOW + 500)
+        work.outbox.failed(first, "Stripe can't be reached", NOW + 500)
         work.commit()
     assert claim(database, "two") == [], "an older one of the user waits for its next try"
     assert keys(claim(database, "two", NOW + 500)) == ["first", "second", "third"]
@@ -136,7 +158,7 @@ def test_usage_that_is_sent_again_gets_a_name_that_nobody_has(database: Database
     usage(database, "run", "run.2")
     with database.write() as work:
         run, other = work.outbox.due(NOW, 10)
-        work.outbox.sent([run.id, other.id], NOW)
+        work.outbox.sent([run, other], NOW)
         names = [run.identifier]
         for _ in range(2):
             work.outbox.refused(run.id, "Stripe refused it.", "archived_meter", "evt_1")
@@ -163,7 +185,7 @@ def test_what_may_be_at_stripe_is_not_closed(database: Database) -> None:
     a, _ = claim(database, "one")
     with database.write() as work:
         assert not work.outbox.close(a.id, "Taken back", MessageState.WAITING), "its try is under way"
-        work.outbox.sent([a.id], NOW)
+        work.outbox.sent([a], NOW)
         assert work.outbox.close(a.id, "Taken back", MessageState.SENT)
         work.outbox.refused(a.id, "Too late")
         closed = work.outbox.get(a.id)
@@ -181,9 +203,9 @@ def test_what_may_be_at_stripe_is_not_closed(database: Database) -> None:
 def test_what_a_wrong_clock_wrote_down_holds_nothing_up(database: Database) -> None:
     usage(database, "claimed", "put off")
     a_day_ahead = NOW + DAY_MS
-    assert len(claim(database, "dead", a_day_ahead)) == 2
+    _, put_off = claim(database, "dead", a_day_ahead)
     with database.write() as work:
-        work.outbox.failed(2, "Stripe did not answer in time.", a_day_ahead + LEASE_MS)
+        work.outbox.failed(put_off, "Stripe did not answer in time.", a_day_ahead + LEASE_MS)
         work.commit()
     assert sorted(keys(claim(database, "alive"))) == ["claimed", "put off"]
     assert claim(database, "other") == [], "now they are somebody's"
@@ -191,9 +213,9 @@ def test_what_a_wrong_clock_wrote_down_holds_nothing_up(database: Database) -> N
 
 def test_what_is_put_off_by_a_right_clock_waits(database: Database) -> None:
     usage(database, "a")
-    claim(database, "one")
+    (message,) = claim(database, "one")
     with database.write() as work:
-        work.outbox.failed(1, "Stripe did not answer in time.", NOW + LONGEST_WAIT_MS)
+        work.outbox.failed(message, "Stripe did not answer in time.", NOW + LONGEST_WAIT_MS)
         work.commit()
     assert claim(database, "one") == []
     assert keys(claim(database, "one", NOW + LONGEST_WAIT_MS)) == ["a"]

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from bioql_console.domain.checkout import CheckoutLink, CheckoutState
-from bioql_console.domain.outbox import MessageKind, MessageState
+from bioql_console.domain.outbox import USAGE, MessageKind, MessageState
 from bioql_console.domain.paging import ActivityQuery
 from bioql_console.domain.webhooks import EventSource, EventState, Outcome, ReceivedEvent
 from bioql_console.storage.database import Database
@@ -71,7 +71,7 @@ def test_a_message_is_queued_once_and_sent_in_order(database: Database) -> None:
     with database.write() as work:
         due = work.outbox.due(NOW, 10)
         assert [(message.key, message.extra) for message in due] == [(key, {"shots": "5"}) for key in "abc"]
-        work.outbox.sent([due[0].id], NOW)
+        work.outbox.sent([due[0]], NOW)
         assert [message.key for message in work.outbox.due(NOW, 10)] == ["b", "c"]
         assert work.outbox.counts() == {
             (MessageKind.METER_EVENT, MessageState.SENT): 1,
@@ -86,13 +86,13 @@ def test_a_message_is_queued_once_and_sent_in_order(database: Database) -> None:
 def test_a_message_that_failed_waits_its_time_behind_the_new_ones(database: Database) -> None:
     queue(database, "a", "b")
     with database.write() as work:
-        first = work.outbox.due(NOW, 1)[0]
-        work.outbox.failed(first.id, "Stripe can't be reached", NOW + 1_000)
+        (first,) = work.outbox.claim("one", NOW, 1_000, 1, USAGE)
+        work.outbox.failed(first, "Stripe can't be reached", NOW + 1_000)
         assert [message.key for message in work.outbox.due(NOW, 10)] == ["b"]
         again = work.outbox.due(NOW + 1_000, 10)
         assert [message.key for message in again] == ["b", "a"]
         assert work.outbox.next_due_ms() == 0
-        work.outbox.sent([again[0].id], NOW)
+        work.outbox.sent([again[0]], NOW)
         assert work.outbox.next_due_ms() == NOW + 1_000
 
 
@@ -106,7 +106,7 @@ def test_a_refused_message_waits_for_an_operator(database: Database) -> None:
         assert [one.error for one in work.outbox.recent(5, MessageState.REFUSED)] == ["No such customer"]
         work.outbox.resend(message.id)
         assert [one.key for one in work.outbox.due(NOW, 10)] == ["a"]
-        work.outbox.sent([message.id], NOW)
+        work.outbox.sent(work.outbox.due(NOW, 1), NOW)
         assert not work.outbox.resend(message.id)
         assert work.outbox.due(NOW, 10) == [], "what was sent was sent again"
 
