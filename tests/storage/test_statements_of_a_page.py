@@ -20,7 +20,7 @@ def test_a_page_of_users_takes_as_many_statements_on_a_large_page_as_on_a_small_
 ) -> None:
     add_people(database, *(person() for _ in range(30)))
     sent: list[str] = []
-    event.listen(database._engine, "before_cursor_execute", lambda *told: sent.append(told[2]))
+    event.listen(database._readers, "before_cursor_execute", lambda *told: sent.append(told[2]))
     counts = set()
     for sort, descending, after in product(ORDERS, (False, True), (None, Cursor("", 0))):
         query = UserQuery(text=text, sort=sort, descending=descending)
@@ -29,4 +29,4 @@ def test_a_page_of_users_takes_as_many_statements_on_a_large_page_as_on_a_small_
                 sent.clear()
                 work.users.page(query, after if sort in ("name", "email", "plan", "customer") else None, limit)
                 counts.add(len([words for words in sent if words.startswith("SELECT")]))
-    assert max(counts) <= MOST
+    assert 0 < min(counts) <= max(counts) <= MOST
