@@ -69,6 +69,7 @@ def test_what_was_not_tried_goes_back_as_if_nothing_had_been(database: Database)
     "A computer sleeps between claiming usage and sending it, and another sends it meanwhile",
     "What becomes of the try that woke up is taken for no refusal and takes nobody's turn: the usage is sent, and "
     "under no second name.",
+    figure="2 messages, 10 late answers, on SQLite and PostgreSQL",
 )
 def test_whoever_slept_with_a_message_decides_nothing_about_it(database: Database) -> None:
     usage(database, "a", "b")
