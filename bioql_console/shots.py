@@ -122,7 +122,7 @@ class Album:
         table, panel = page.table, page.panel  # type: ignore[attr-defined]
         await self.hand.until(lambda: table.model().rowCount() > 20, "users are listed")
         await self.hand.choose_row(table, 1)
-        await self.hand.until(lambda: panel.detail is not None, "a user is shown")
+        await self.hand.until(lambda: panel.detail and panel.ledger.model().rowCount(), "a user is shown")
         await self._picture("users")
         for number, name in enumerate(("usage", "payments", "invoices", "tickets", "key"), 1):
             panel.tabs.setCurrentIndex(number)
