@@ -12,6 +12,7 @@ from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.live_writes import Standing
 from bioql_console.domain.money import MICROS_PER_CENT, cents_half_up, plain_dollars
 from bioql_console.services.changes import Change, Changes
+from bioql_console.services.checkout_refusals import busy, changed
 from bioql_console.services.live_lock import unless_locked
 from bioql_console.services.ports import Store
 from bioql_console.services.settlement import close_excessive_links
@@ -72,7 +73,7 @@ class CheckoutLinks:
             if opened.state is not CheckoutState.OPEN:
                 opened = self._give_way(opened)
             elif opened.asks_too_much:
-                raise _changed(opened)
+                raise changed(opened)
         self._changes.publish(Change("checkouts", user_id))
         return opened
 
@@ -92,7 +93,7 @@ class CheckoutLinks:
                 )
                 work.commit()
             return link, customer
-        raise _busy(link)
+        raise busy(link)
 
     def _give_way(self, link: CheckoutLink) -> CheckoutLink:
         """Another console made a newer link while Stripe was answering: ours is closed, theirs is used."""
@@ -101,7 +102,7 @@ class CheckoutLinks:
             others = work.checkouts.unfinished(link.user_id)
         theirs = next((other for other in others if other.url and other.amount_cents == link.amount_cents), None)
         if theirs is None:
-            raise _busy(link)
+            raise busy(link)
         return theirs
 
     def _plan(self, user_id: int, asked_micros: int | None, operator: str) -> tuple[CheckoutLink, str]:
@@ -171,10 +172,9 @@ class CheckoutLinks:
         if not session_id:
             # Nobody has its address: its maker's answer was lost, or is on its way and will find it closed.
             lost = self.find(link)
-            if lost is None:
-                self._set_state(link.reference, CheckoutState.EXPIRED)
+            session_id = lost.id if lost is not None else self._give_up(link)
+            if not session_id:
                 return
-            session_id = lost.id
         try:
             session = gateway.expire_checkout(session_id)
         except OperatorError as error:
@@ -191,6 +191,17 @@ class CheckoutLinks:
                 code="checkout.paying",
             )
         self._set_state(link.reference, CheckoutState.EXPIRED, session_id)
+
+    def _give_up(self, link: CheckoutLink) -> str:
+        """Close a link of which Stripe has no page. Where its maker stored one meanwhile, answer that page's id."""
+        with self._store.write() as work:
+            now = work.checkouts.by_reference(link.reference)
+            if now is not None and now.session_id:
+                return now.session_id
+            work.checkouts.set_state(link.reference, CheckoutState.EXPIRED)
+            work.commit()
+        self._changes.publish(Change("checkouts"))
+        return ""
 
     def find(self, link: CheckoutLink) -> CheckoutSession | None:
         """The session that Stripe made of a link whose answer never came. Raises `stripe.*`."""
@@ -282,19 +293,3 @@ class CheckoutLinks:
             work.checkouts.set_state(reference, state, session_id=session_id)
             work.commit()
         self._changes.publish(Change("checkouts"))
-
-
-def _busy(link: CheckoutLink) -> OperatorError:
-    return OperatorError(
-        f"Another console makes a link for {link.user_name or 'this user'} right now.",
-        fix="Wait a moment; its link is on the Payments page.",
-        code="checkout.busy",
-    )
-
-
-def _changed(link: CheckoutLink) -> OperatorError:
-    return OperatorError(
-        f"{link.user_name or 'The user'} owes less than when the link was asked for.",
-        fix="Make the link again.",
-        code="checkout.changed",
-    )

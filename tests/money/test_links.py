@@ -1,6 +1,7 @@
 """One open link per balance, whatever is cut off and whoever presses; links that no longer fit; payments that don't."""
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -87,6 +88,17 @@ def test_many_presses_on_two_consoles_leave_one_open_link(world: World, other: C
     world.links.recover()
     states = [link.state for link in links_of(world, ada)]
     assert len(open_pages(world)) == states.count(CheckoutState.OPEN) <= 1
+
+
+def test_a_page_that_its_maker_stores_while_another_console_looks_for_it_is_closed(
+    world: World, other: Console, ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other console saw the link before it had a page, and Stripe before it made one."""
+    link = world.links.open(ada.id, **BACK)
+    monkeypatch.setattr(other.links, "find", lambda _link: None)
+    other.links._close(replace(link, session_id=""))
+    assert open_pages(world) == []
+    assert [each.state for each in links_of(world, ada)] == [CheckoutState.EXPIRED]
 
 
 def test_the_database_lets_one_open_link_through(world: World, ada: User) -> None:
