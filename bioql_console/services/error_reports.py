@@ -196,7 +196,7 @@ class Minute:
     lacking_cents: int | None
 
     def answers(self, most: int | None = None) -> Answers:
-        """The messages that may be what is lacking, in every way that adds up to it. None where too many could be.
+        """The messages that may be what is lacking, in every way that adds up to it; no way where too many could be.
 
         Of messages of the same value any one will do: it is their sum that counts.
 
