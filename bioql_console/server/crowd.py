@@ -50,6 +50,7 @@ class Crowd:
         self.most = most
         self.tally = Tally(clock_s)
         self.bytes_in_hand = 0
+        self._closed = False
         self._members: set[Connection] = set()
         # In the order in which they began to keep us waiting.
         self._waited_for: dict[Connection, None] = {}
@@ -59,6 +60,8 @@ class Crowd:
 
     def enter(self, connection: Connection) -> bool:
         """Returns whether there is a place, or could be made."""
+        if self._closed:
+            return False
         if len(self._members) >= self.most:
             self.tally.note(f"All {self.most} connections are taken; those that wait longest give way")
             if not self._waited_for:
@@ -68,6 +71,10 @@ class Crowd:
             longest.give_way()
         self._members.add(connection)
         return True
+
+    def disperse(self) -> None:
+        """Nobody comes in any more; whoever is in leaves as it suits them."""
+        self._closed = True
 
     def leave(self, connection: Connection) -> None:
         self._members.discard(connection)

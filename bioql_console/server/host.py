@@ -88,13 +88,22 @@ class DatedState(ServerState):
 class QuietServer(uvicorn.Server):
     """Sleeps until somebody asks. uvicorn's own wakes up ten times a second, for the date and to see whether to end."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, crowd: Crowd) -> None:
         super().__init__(config)
         self.server_state = DatedState()
         self.ended = asyncio.Event()
+        self._crowd = crowd
 
     async def main_loop(self) -> None:
         await self.ended.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Whoever was let in while the door closed is sent away; uvicorn would tell them nothing, and wait for them."""
+        self._crowd.disperse()
+        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()  # they have had their time
+        await asyncio.sleep(0)  # transports end in the loop's next turn
 
 
 def _server(app: Any, most_connections: int) -> QuietServer:
@@ -112,7 +121,7 @@ def _server(app: Any, most_connections: int) -> QuietServer:
         proxy_headers=False,
         timeout_graceful_shutdown=STOP_S,
     )
-    return QuietServer(config)
+    return QuietServer(config, crowd)
 
 
 async def serve_until(
