@@ -48,7 +48,7 @@ class ChangeFeed:
 
 
 class FileFeed(ChangeFeed):
-    """SQLite: looks at the file twice a second whether another process committed."""
+    """SQLite has no messages: looks at the file again and again whether another process committed."""
 
     def __init__(self, path: Path, notes: ChangeNotes, heard: Heard) -> None:
         super().__init__(heard)

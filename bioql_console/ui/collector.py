@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, QTimer
 
 LOOK_EVERY_MS = 500
 # While there is nothing to collect, nobody is at work: one looks ever more rarely, up to this.
-LOOK_AT_LEAST_EVERY_MS = 4_000
+LOOK_AT_LEAST_EVERY_MS = 8_000
 
 
 class Collector(QObject):

@@ -4,6 +4,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from itertools import cycle
 
 from PySide6.QtCore import QObject, QTimer, Signal, Slot
 
@@ -80,9 +81,14 @@ class Vitals(QObject):
         self._tasks["heartbeat"] = LatestTask(self)
         for name, task in self._tasks.items():
             task.failed.connect(lambda error, name=name: self._failed(name, error))
-        self._health_timer = self._every(self._console.settings().health_every_s * 1000, self.look)
+        self._looks = {
+            "server": self._look_at_server,
+            "stripe": self._look_at_stripe,
+            "database": self._look_at_database,
+        }
+        self._turns = cycle(self._looks)
+        self._health_timer = self._every(self._turn_ms, self.look_at_next)
         self._beat_timer = self._every(HEARTBEAT_EVERY_MS, self.beat)
-        self._clock = self._every(5_000, self._show_webhooks)
         workspace.changed.connect(self._hear)
 
     def _every(self, pause_ms: int, work: Callable[[], None]) -> QTimer:
@@ -96,21 +102,31 @@ class Vitals(QObject):
         self.look()
         self._start("keychain", self._look_at_keychain)
         self.beat()
-        for timer in (self._health_timer, self._beat_timer, self._clock):
-            timer.start()
+        self._beat_timer.start()
+        self._health_timer.start(self._turn_ms // 2)  # from then on it is between two heartbeats
 
     def close(self) -> None:
-        for timer in (self._health_timer, self._beat_timer, self._clock):
+        for timer in (self._health_timer, self._beat_timer):
             timer.stop()
         for task in self._tasks.values():
             task.close()
 
     def look(self) -> None:
         """Look at everything that may change by itself."""
-        self._health_timer.setInterval(self._console.settings().health_every_s * 1000)
-        self._start("server", self._look_at_server)
-        self._start("stripe", self._look_at_stripe)
-        self._start("database", self._look_at_database)
+        for name, work in self._looks.items():
+            self._start(name, work)
+
+    @property
+    def _turn_ms(self) -> int:
+        """Each is looked at once in `health_every_s`."""
+        return self._console.settings().health_every_s * 1000 // len(self._looks)
+
+    def look_at_next(self) -> None:
+        """What by itself is looked at in turn: threads at work at the same moment wake each other for Python's lock."""
+        self._health_timer.setInterval(self._turn_ms)
+        name = next(self._turns)
+        self._start(name, self._looks[name])
+        self._show_webhooks()
 
     def look_at_keychain(self) -> None:
         """Probe the keychain again."""

@@ -158,3 +158,20 @@ def test_garbage_is_collected_on_the_windows_thread_only(qapp: Any) -> None:
     collector.deleteLater()
     assert len(where) == 3_000
     assert set(where) == {threading.main_thread()}
+
+
+async def test_the_looks_that_go_on_by_themselves_take_turns(data_dir: Path) -> None:
+    async with open_window(data_dir, users=2) as desk:
+        vitals = desk.window.vitals
+        assert vitals is not None
+        await desk.hand.until(
+            lambda: vitals.latencies and vitals.signs["stripe"].state == "ok", "the window looked at both"
+        )
+        accounts: list[str] = []
+        vitals.account_known.connect(lambda _name, account: accounts.append(account))
+        for _ in range(3):
+            vitals.look_at_next()
+        await desk.hand.until(lambda: accounts and len(vitals.latencies) == 2, "each was looked at once more")
+        vitals.look_at_next()
+        await desk.hand.until(lambda: len(vitals.latencies) == 3, "the server's turn came again")
+        assert len(accounts) == 1

@@ -11,8 +11,8 @@ from bioql_console.services.book_safety import Correction
 from bioql_console.ui.viewmodels.view_model import ViewModel
 from bioql_console.ui.workspace import Workspace
 
-# Another console or server on the same database may find something, and says so in the database only.
-LOOK_EVERY_MS = 10_000
+# What other processes find is told like all that they change; this is for what was missed.
+LOOK_EVERY_MS = 60_000
 
 
 class SafetyViewModel(ViewModel):
