@@ -113,7 +113,7 @@ class ErrorReports:
                 message = known.get(bare)
                 if message is not None and message.identifier == bare and _was_taken(message):
                     words = f"{explained(refusal.code).words} Stripe: {said}"
-                    work.outbox.refused(message.id, words, refusal.code, report.event_id)
+                    work.outbox.refused_by_report(message.id, words, refusal.code, report.event_id)
                     joined.add(message.id)
         return len(joined)
 
@@ -164,7 +164,7 @@ class ErrorReports:
                     words = (
                         f"{explained(report.unnamed_code).words} Found by the meter's total: Stripe did not name it."
                     )
-                    work.outbox.refused(message.id, words, report.unnamed_code, report.event_id)
+                    work.outbox.refused_by_report(message.id, words, report.unnamed_code, report.event_id)
                 work.error_reports.narrowed(report.event_id, len(found))
             work.commit()
 

@@ -17,7 +17,7 @@ FIRST_PAUSE_MS = 2_000
 
 
 class MoneyMessages:
-    """Sends one message at a time;  says which, and marks it."""
+    """Knows for each kind of message what is asked of Stripe, and whether that is still wanted."""
 
     def __init__(
         self,

@@ -162,7 +162,7 @@ class Outbox(OutboxReader):
             )
         )
 
-    def refused(self, message_id: int, error: str, code: str = "", report: str = "") -> None:
+    def refused_by_report(self, message_id: int, error: str, code: str = "", report: str = "") -> None:
         """Stripe said no, perhaps long after it took it; an operator has to look."""
         self._refuse(outbox.c.state != MessageState.CLOSED.value, message_id, error, code, report)
 

@@ -64,7 +64,7 @@ def test_refused_usage_from_before_the_move_is_in_the_balance_already(world: Wor
     assert world.meter_repair.repair("ana").problem is None
     (run,) = runs(world, ada)
     with world.database.write() as work:
-        work.outbox.refused(run.id, "Reported late", "meter_event_invalid_value", "evt_late")
+        work.outbox.refused_by_report(run.id, "Reported late", "meter_event_invalid_value", "evt_late")
         work.commit()
     assert world.corrections.collect_otherwise([run.id], "ana") == 1
     month_is_invoiced(world, ada)

@@ -182,7 +182,7 @@ def given_up(patch: Patch) -> None:
 
     def give_back(self: Any, message: Any, error: OperatorError) -> None:
         with self._store.write() as work:
-            work.outbox.refused(message.id, error.what)
+            work.outbox.refused_by_report(message.id, error.what)
             work.commit()
 
     patch.setattr(OutboxSender, "_give_back", give_back)

@@ -105,7 +105,7 @@ def test_whoever_slept_while_it_got_another_name_decides_nothing_either(database
     usage(database, "a")
     (slept,) = claim(database, "one")
     with database.write() as work:
-        work.outbox.refused(slept.id, "No such customer")
+        work.outbox.refused_by_report(slept.id, "No such customer")
         assert work.outbox.resend(slept.id)
         work.commit()
     (again,) = claim(database, "two", NOW + LEASE_MS)
@@ -162,7 +162,7 @@ def test_usage_that_is_sent_again_gets_a_name_that_nobody_has(database: Database
         work.outbox.sent([run, other], NOW)
         names = [run.identifier]
         for _ in range(2):
-            work.outbox.refused(run.id, "Stripe refused it.", "archived_meter", "evt_1")
+            work.outbox.refused_by_report(run.id, "Stripe refused it.", "archived_meter", "evt_1")
             assert work.outbox.resend(run.id)
             now = work.outbox.get(run.id)
             assert now is not None
@@ -188,7 +188,7 @@ def test_what_may_be_at_stripe_is_not_closed(database: Database) -> None:
         assert not work.outbox.close(a.id, "Taken back", MessageState.WAITING), "its try is under way"
         work.outbox.sent([a], NOW)
         assert work.outbox.close(a.id, "Taken back", MessageState.SENT)
-        work.outbox.refused(a.id, "Too late")
+        work.outbox.refused_by_report(a.id, "Too late")
         closed = work.outbox.get(a.id)
         assert closed is not None
         assert (closed.state, closed.error) == (MessageState.CLOSED, "Taken back")

@@ -100,7 +100,7 @@ def test_a_refused_message_waits_for_an_operator(database: Database) -> None:
     queue(database, "a")
     with database.write() as work:
         (message,) = work.outbox.due(NOW, 10)
-        work.outbox.refused(message.id, "No such customer")
+        work.outbox.refused_by_report(message.id, "No such customer")
         assert work.outbox.due(NOW, 10) == []
         assert work.outbox.next_due_ms() is None
         assert [one.error for one in work.outbox.recent(5, MessageState.REFUSED)] == ["No such customer"]
