@@ -13,6 +13,19 @@ LOOK_EVERY_MS = 500
 LOOK_AT_LEAST_EVERY_MS = 8_000
 
 
+def keep_what_is_here() -> None:
+    """Modules, classes and pages stay as long as the console does: what is there by now is not looked at again.
+
+    To look through all of it takes a tenth of a second, in which the window stands still.
+    """
+    gc.freeze()
+
+
+def keep_nothing() -> None:
+    """What stayed with a console is over now."""
+    gc.unfreeze()
+
+
 class Collector(QObject):
     """Collects what Python itself would have collected by now."""
 

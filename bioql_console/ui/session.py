@@ -1,6 +1,7 @@
 """The life of the window after its first frame: opens a console, switches environments, and closes in order."""
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from bioql_console.services.logs import bug_report, log, report_bugs
 from bioql_console.services.worker import Worker
 from bioql_console.ui import formats
 from bioql_console.ui.absence import AbsenceNote
+from bioql_console.ui.collector import keep_nothing, keep_what_is_here
 from bioql_console.ui.main_window import MainWindow
 from bioql_console.ui.pages.database_dialog import ask_for_database
 from bioql_console.ui.safety_band import SafetyBand
@@ -48,6 +50,7 @@ class Session(QObject):
         self._tasks: set[asyncio.Task[None]] = set()
         self._wanted: Environment | None = None
         self._anew = False
+        self._left_one = False
         self._asking = LatestTask(self)
         window.close_asked.connect(self._stop.set)
         window.environment_asked.connect(self._switch)
@@ -84,6 +87,9 @@ class Session(QObject):
                 from bioql_console.ui.live_lock_view import LiveLockView  # most windows never see Live
 
                 LiveLockView(self.window, workspace)
+            if self._left_one:
+                gc.collect()  # it is not kept together with the new one
+            keep_what_is_here()
 
     async def _cure(self, error: OperatorError, environment: Environment) -> tuple[str, Callable[[], object]] | None:
         """A team's database that can't be reached, or a file's that moved there, can be named without a console."""
@@ -129,6 +135,8 @@ class Session(QObject):
         self.window.detach()
         if console is not None:
             await self._opening.run(console.close)
+            self._left_one = True
+            keep_nothing()
 
     async def close(self) -> None:
         """Close everything, last opened first."""

@@ -1,6 +1,5 @@
 """From exec to the first frame, and then everything else: loop, console, life and end of the window."""
 
-import gc
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -42,15 +41,14 @@ def start(options: StartOptions) -> int:
         application.processEvents()
     if options.exit_after_paint:
         return _tell_and_leave(painted, options.print_modules)
-    # What is there by now stays until the end, and need not be looked at again.
-    gc.freeze()
     from bioql_console.services.heap import keep_heap_small
 
     keep_heap_small()  # before there are threads, each of which would open a heap of its own
     sys.setswitchinterval(WAITS_FOR_OTHERS_S)
-    from bioql_console.ui.collector import Collector
+    from bioql_console.ui.collector import Collector, keep_what_is_here
     from bioql_console.ui.session import run_session
 
+    keep_what_is_here()
     Collector(application)
 
     return run_session(application, window, options)

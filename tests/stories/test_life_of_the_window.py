@@ -1,7 +1,9 @@
 """The window opens, is closed at any moment, and never leaves anything behind."""
 
 import asyncio
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -92,6 +94,18 @@ async def test_changing_ones_mind_quickly_ends_where_one_wanted(data_dir: Path, 
             await desk.hand.until(lambda: not desk.session.switching, "it has come to rest")
             assert desk.console.environment is Environment(names[-1])
             assert desk.window.bar.environment.text().startswith(names[-1].upper())
+
+
+@pytest.mark.deadline(40)
+async def test_what_an_open_console_keeps_is_not_looked_through_again_and_again(data_dir: Path) -> None:
+    async with open_window(data_dir, users=2) as desk:
+        vitals = weakref.ref(desk.window.vitals)
+        assert gc.get_freeze_count()
+        desk.window.environment_asked.emit("test")
+        await desk.hand.until(lambda: not desk.session.switching, "the other one is open")
+        assert gc.get_freeze_count()
+        assert vitals() is None, "what the first one had is not kept with the second"
+    assert not gc.get_freeze_count()
 
 
 @pytest.mark.expected_logs("Unexpected failure")
