@@ -3,6 +3,8 @@
 import gc
 import sys
 
+from bioql_console.thread_caches import begin_without
+
 
 def main() -> int:
     """Run the command in `sys.argv`; the answer is the exit code."""
@@ -11,6 +13,8 @@ def main() -> int:
     from bioql_console.gui_options import GuiOptions, parse
 
     options = parse(sys.argv[1:])
+    if isinstance(options, GuiOptions) or sys.argv[1:2] == ["serve"]:
+        begin_without()  # what runs for days
     if isinstance(options, GuiOptions):
         # The command line's libraries would take longer to import than the window to appear.
         from bioql_console.gui import run

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import QApplication
 from bioql_console.domain.environment import Environment
 from bioql_console.gui import start_options
 from bioql_console.gui_options import GuiOptions
+from bioql_console.thread_caches import begin_without
 from bioql_console.ui.hand import Hand
 from bioql_console.ui.session import Session
 from bioql_console.ui.start import start
@@ -105,6 +106,7 @@ def signs() -> dict[str, float]:
 
 
 def main() -> int:
+    begin_without()
     data_dir, stripe_at = Path(sys.argv[1]), sys.argv[2]
     options = start_options(GuiOptions(data_dir, "test"), {Environment.TEST: stripe_at})
     return start(options._replace(script=script))
