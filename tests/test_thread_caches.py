@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 
 import pytest
 
@@ -21,7 +20,7 @@ glibc = pytest.mark.skipif(
 )
 
 
-def told(environment: Mapping[str, str]) -> tuple[int, str]:
+def told(environment: dict[str, str]) -> tuple[int, str]:
     """The process that was started, and what it says."""
     outside = {name: value for name, value in os.environ.items() if name != VARIABLE}
     process = subprocess.Popen(
