@@ -8,13 +8,13 @@ from bioql_console.thread_caches import begin_without
 
 def main() -> int:
     """Run the command in `sys.argv`; the answer is the exit code."""
+    if _runs_for_days(*sys.argv[1:2]):
+        begin_without()  # before anything else is imported, since it is imported anew then
     # Nothing that is made before the first frame is garbage; looking for some takes a tenth of the start.
     gc.disable()
     from bioql_console.gui_options import GuiOptions, parse
 
     options = parse(sys.argv[1:])
-    if isinstance(options, GuiOptions) or sys.argv[1:2] == ["serve"]:
-        begin_without()  # what runs for days
     if isinstance(options, GuiOptions):
         # The command line's libraries would take longer to import than the window to appear.
         from bioql_console.gui import run
@@ -24,6 +24,11 @@ def main() -> int:
     from bioql_console.cli import run_command
 
     return run_command()
+
+
+def _runs_for_days(command: str = "gui") -> bool:
+    """The window, which needs no command before its options, and the server."""
+    return command in ("gui", "serve") or command.startswith("-")
 
 
 if __name__ == "__main__":
