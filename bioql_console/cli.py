@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from bioql_console import __version__
 from bioql_console.domain.environment import Environment
 from bioql_console.domain.errors import OperatorError
 from bioql_console.domain.live_writes import Standing
@@ -48,8 +49,17 @@ class Language(Enum):
     ES = "es"
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"bioql-console {__version__}")
+        raise typer.Exit
+
+
 @app.callback(invoke_without_command=True)
-def root(context: typer.Context) -> None:
+def root(
+    context: typer.Context,
+    _version: Annotated[bool, typer.Option("--version", callback=_tell_version, is_eager=True)] = False,
+) -> None:
     """The window, unless a command says otherwise."""
     if context.invoked_subcommand is None:
         gui()

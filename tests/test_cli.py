@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+import bioql_console
 from tests.storage.raw import raw
 from tests.waiting import wait_until
 
@@ -44,6 +45,10 @@ def server(data_dir: Path, tmp_path: Path) -> Iterator[Server]:
         if process.poll() is None:
             process.kill()
         process.communicate()
+
+
+def test_says_which_version_it_is() -> None:
+    assert run("--version").stdout == f"bioql-console {bioql_console.__version__}\n"
 
 
 def test_serve_tells_how_to_reach_it_and_ends_cleanly(server: Server, data_dir: Path) -> None:
