@@ -114,10 +114,11 @@ class ViewModel(QObject):
         self.refreshed.emit(self.workspace.now_ms())
 
     def close(self) -> None:
-        """Stop for good."""
+        """Stop for good. Qt's half has to go too: it holds what was connected to our signals, and with it the page."""
         self.workspace.changed.disconnect(self._hear)
         for close in self._closing:
             close()
+        self.deleteLater()
 
     @Slot(object)
     def _loading_failed(self, _error: object) -> None:
