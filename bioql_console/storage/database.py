@@ -79,7 +79,9 @@ class Database:
         if self._is_sqlite:
             self._engine = sqlite_engine.make_engine(self.url, self._require_file)
             # What is in memory only, one engine has.
-            self._readers = sqlite_engine.make_engine(self.url, self._require_file) if self.path else self._engine
+            self._readers = self._engine
+            if self.path:
+                self._readers = sqlite_engine.make_engine(self.url, self._require_file, only_reads=True)
         else:
             self._engine = self._readers = postgresql.make_engine(self.url, password, self._access.connected)
         self._notes = ChangeNotes(self._engine, uuid.uuid4().hex)

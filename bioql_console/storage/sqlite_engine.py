@@ -16,14 +16,18 @@ BUSY_TIMEOUT_MS = 5_000
 # For our own threads that write; they end, and each is quick.
 TURN_WITHIN_S = 30.0
 WRITES = "bioql_writes"
+# What a reader has read it keeps until somebody commits; what it reads again comes from the system's cache then.
+READERS_CACHE_KIB = 256
 
 
-def make_engine(url: URL, require_file: Callable[..., None]) -> Engine:
+def make_engine(url: URL, require_file: Callable[..., None], *, only_reads: bool = False) -> Engine:
     """Args: require_file: Called before each connecting; SQLite would make an empty file where ours is gone."""
     # Parameters hold names, e-mails and key hashes; they have no place in an error's text.
     engine = create_engine(url, hide_parameters=True)
     event.listen(engine, "do_connect", require_file)
     event.listen(engine, "connect", _on_connect)
+    if only_reads:
+        event.listen(engine, "connect", _keep_little)
     event.listen(engine, "begin", _on_begin)
     return engine
 
@@ -37,6 +41,10 @@ def _on_connect(raw: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _keep_little(raw: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+    raw.execute(f"PRAGMA cache_size = -{READERS_CACHE_KIB}").close()
 
 
 def _on_begin(connection: Connection) -> None:

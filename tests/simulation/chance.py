@@ -53,9 +53,9 @@ _make_engine = sqlite_engine.make_engine
 _first: list[Engine] = []
 
 
-def _engine(url: URL, require_file: Callable[..., None]) -> Engine:
+def _engine(url: URL, require_file: Callable[..., None], **chosen: bool) -> Engine:
     """An engine that need not compile again what another one compiled: processes begin all the time here."""
-    made = _make_engine(url, require_file)
+    made = _make_engine(url, require_file, **chosen)
     if not _first:
         _first.append(made)
     made.dialect, made._compiled_cache = _first[0].dialect, _first[0]._compiled_cache
