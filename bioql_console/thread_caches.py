@@ -19,7 +19,7 @@ def begin_without() -> None:
         _leave(told)
         return
     os.environ[VARIABLE] = ":".join((*told, NONE_KEPT))
-    os.execv(sys.executable, sys.orig_argv)
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def _is_glibc() -> bool:
