@@ -28,7 +28,7 @@ def main() -> int:
 
 def _runs_for_days(command: str = "gui") -> bool:
     """The window, which needs no command before its options, and the server."""
-    return command in ("gui", "serve") or command.startswith("-")
+    return command in ("gui", "serve") or command.startswith(("--data-dir", "--env", "--demo", "--database"))
 
 
 if __name__ == "__main__":

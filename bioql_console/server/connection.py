@@ -33,6 +33,7 @@ class Stage(Enum):
 
 
 FULL = Refusal(503, "Too much is going on here; please try again in a moment")
+ENDING = Refusal(503, "The server is ending; please try again in a moment")
 HEAD = Stage.HEAD
 SECONDS = {Stage.NOTHING: IDLE_S, Stage.HEAD: HEAD_S, Stage.BODY: BODY_S}
 
@@ -66,7 +67,7 @@ class GuardedConnection(HttpToolsProtocol):
         if self._crowd.enter(self):
             self._watch()
         else:
-            self.transport.write(self._answer(FULL))
+            self.transport.write(self._answer(ENDING if self._crowd.closed else FULL))
             self._ending = True
             self.transport.close()
 

@@ -50,7 +50,7 @@ class Crowd:
         self.most = most
         self.tally = Tally(clock_s)
         self.bytes_in_hand = 0
-        self._closed = False
+        self.closed = False
         self._members: set[Connection] = set()
         # In the order in which they began to keep us waiting.
         self._waited_for: dict[Connection, None] = {}
@@ -60,7 +60,7 @@ class Crowd:
 
     def enter(self, connection: Connection) -> bool:
         """Returns whether there is a place, or could be made."""
-        if self._closed:
+        if self.closed:
             return False
         if len(self._members) >= self.most:
             self.tally.note(f"All {self.most} connections are taken; those that wait longest give way")
@@ -72,9 +72,9 @@ class Crowd:
         self._members.add(connection)
         return True
 
-    def disperse(self) -> None:
-        """Nobody comes in any more; whoever is in leaves as it suits them."""
-        self._closed = True
+    def close_door(self) -> None:
+        """Nobody comes in any more."""
+        self.closed = True
 
     def leave(self, connection: Connection) -> None:
         self._members.discard(connection)

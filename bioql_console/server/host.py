@@ -99,7 +99,7 @@ class QuietServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Whoever was let in while the door closed is sent away; uvicorn would tell them nothing, and wait for them."""
-        self._crowd.disperse()
+        self._crowd.close_door()
         await super().shutdown(sockets)
         for connection in list(self.server_state.connections):
             connection.transport.abort()  # they have had their time

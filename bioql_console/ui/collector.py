@@ -14,7 +14,7 @@ LOOK_AT_LEAST_EVERY_MS = 8_000
 
 
 def keep_what_is_here() -> None:
-    """Modules, classes and pages stay as long as the console does: what is there by now is not looked at again.
+    """What is there when a console has opened stays as long as it does, and is not looked at again.
 
     To look through all of it takes a tenth of a second, in which the window stands still.
     """

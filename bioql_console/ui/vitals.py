@@ -122,7 +122,7 @@ class Vitals(QObject):
         return self._console.settings().health_every_s * 1000 // len(self._looks)
 
     def look_at_next(self) -> None:
-        """What by itself is looked at in turn: threads at work at the same moment wake each other for Python's lock."""
+        """In turn, since threads at work at the same moment wake each other up for Python's lock."""
         self._health_timer.setInterval(self._turn_ms)
         name = next(self._turns)
         self._start(name, self._looks[name])

@@ -29,6 +29,9 @@ INSIDE = """
 import importlib, json, sys
 from bioql_console.gui import start, start_options
 from bioql_console.gui_options import parse
+from bioql_console.thread_caches import begin_without
+
+begin_without()
 
 async def script(session):
     inside = importlib.import_module(sys.argv[2]).inside

@@ -114,11 +114,13 @@ class ViewModel(QObject):
         self.refreshed.emit(self.workspace.now_ms())
 
     def close(self) -> None:
-        """Stop for good. Qt's half has to go too: it holds what was connected to our signals, and with it the page."""
+        """Stop for good. A thread that still works for us may go on telling how far it is; nobody hears it."""
         self.workspace.changed.disconnect(self._hear)
         for close in self._closing:
             close()
-        self.deleteLater()
+        # To Qt, the sender is the receiver of a lambda and holds it, as the lambda does the page, and the page us.
+        for sender in (self, *self.findChildren(QObject)):
+            sender.disconnect(sender, None)
 
     @Slot(object)
     def _loading_failed(self, _error: object) -> None:
