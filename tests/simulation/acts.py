@@ -173,7 +173,8 @@ class Acts(MoneyGoesBack):
         cents, person = who % 20_000 - 10_000, self.person(who // 5)
         if person is None or not cents:
             return
-        name = f"adjustment{self.universe.step.at}-{self.universe.chance.dice.getrandbits(32):x}"
+        # Several may come in one step, each between two requests of somebody else, and draw the same.
+        name = f"adjustment{self.universe.step.at}-{who}-{self.universe.chance.dice.getrandbits(32):x}"
 
         def ask(process: Process) -> None:
             process.users.adjust(person.id, cents * 10_000, "ana", "as agreed", name)
