@@ -110,7 +110,7 @@ class Acts(MoneyGoesBack):
 
     def _run(self, who: int, shots: int) -> None:
         if person := self.person(who):
-            name = f"run{self.universe.step.at}-{self.universe.chance.dice.getrandbits(32):x}"
+            name = f"run{self.universe.step.at}-{who}-{self.universe.chance.dice.getrandbits(32):x}"
 
             def ask(process: Process) -> int:
                 with process.database.read() as work:
