@@ -32,6 +32,10 @@ APPLIED, TURNS = 300, 3
 # Where one has the machine's cores at work already, a second has nothing to add; it must cost nothing either.
 SHARED = 0.8
 CHANGES = 200
+FLOOR = (
+    "the server alone takes 19 µs an event for one statement of 1,000 rows (EXPLAIN ANALYZE; six indexes), where SQLite is "
+    "done with everything in 23; encoding and sending take 6 more, the rest is handing over and two synced commits."
+)
 # As changes of people come: one by one, none in the pause after another.
 REST_S = 0.15
 numbers = count(1)
@@ -73,7 +77,7 @@ def _storing(cluster: str, folder: Path) -> Figure:
             writers.append(InboxWriter(database))
             stack.callback(writers[-1].close)
         ours, reference = interleaved(lambda: _stored(writers[0]), lambda: _stored(writers[1]), ROUNDS)
-    return Figure("webhooks stored, beside SQLite", ours, reference, 0.5, "/s", more_is_better=True)
+    return Figure("webhooks stored, beside SQLite", ours, reference, 0.5, "/s", more_is_better=True, floor=FLOOR)
 
 
 def _stored(writer: InboxWriter) -> float:

@@ -1,10 +1,10 @@
 """The figures of a soak, and what is wrong with them.
 
 Memory is judged after a warm-up. Until then it grows as it may: every page of the window is built, every statement
-compiled, each connection to the ledger has filled its cache of pages (2 MiB each, and the file must first be larger
-than that), and malloc has met the worst moment of every thread. From then on the lowest figure of each two minutes is
-taken, and the slope of those is the median of all slopes between two of them. So neither a peak, nor when the last
-one came, decides; what is kept for good does.
+compiled, each connection to the ledger has filled its cache of pages (2 MiB, a reader's 256 KiB), and malloc has met
+the worst moment of every thread. From then on the lowest figure of each two minutes is taken, and the slope of those is
+the median of all slopes between two of them. So neither a peak, nor when the last one came, decides; what is kept for
+good does.
 
 What is judged is `kept`: heap, stacks and shared writable pages of the console's process, which no file can give back,
 without what SQLite keeps. The latter grows with the ledger, until every connection's cache of pages is full: it may
@@ -35,8 +35,8 @@ MOST_PER_HOUR = {"fds": 6.0, "threads": 3.0, "widgets": 20.0, "qt_wrappers": 100
 CANARY = "none_references"
 # They go up and down by some hundreds with what is in hand; a binding that loses them loses thousands a minute.
 FEWER_NONES = 5_000
-# SQLite's cache of pages, and as much again for its statements.
-MOST_SQLITE_MIB_EACH = 4.0
+# A few write, with 2 MiB of pages, most read, with an eighth of that; each has as much again of statements.
+MOST_SQLITE_MIB_EACH = 2.0
 
 
 class Record:
