@@ -17,8 +17,8 @@ from tests.screens import private_screen
 GOAL, ROUNDS = 1.3, 9
 FLOOR = (
     "beyond a bare window's 157 ms of processor time ours takes 115: Qt's namespace of enumerations 30, first text 7, "
-    "style and font 12, 54 widgets 22 and their first paint 17, imports of our own code the rest (decision 26); 16 more to "
-    "begin anew without malloc's caches for each thread (decision 22)."
+    "style and font 12, 54 widgets 22 and their first paint 17, imports of our own code the rest (decision 26); 16 "
+    "more to begin anew without malloc's caches for each thread (decision 22)."
 )
 BARE_WINDOW = """
 import time
