@@ -33,7 +33,7 @@ APPLIED, TURNS = 300, 3
 SHARED = 0.8
 CHANGES = 200
 FLOOR = (
-    "the server alone takes 19 µs an event for one statement of 1,000 rows (EXPLAIN ANALYZE; six indexes), where SQLite "
+    "the server alone takes 19 µs an event for one statement of 1,000 rows (EXPLAIN ANALYZE; six indexes), SQLite "
     "is done with everything in 23; encoding and sending take 6 more, the rest is handing over and two synced commits."
 )
 # As changes of people come: one by one, none in the pause after another.
