@@ -1,6 +1,7 @@
 """Having a ledger to oneself while all of it is read or replaced: nobody else has it open, nobody can open it."""
 
 import sqlite3
+import time
 from pathlib import Path
 
 from sqlalchemy import Connection, text
@@ -12,6 +13,9 @@ OTHERS = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
     " AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
 )
+# A server counts who has left until their process has ended, and so perhaps what we closed ourselves a moment ago.
+LEAVE_WITHIN_S = 1.0
+LOOK_AGAIN = "SELECT pg_stat_clear_snapshot(), pg_sleep(0.02)"
 # A big ledger takes its time.
 UNLIMITED = ("idle_in_transaction_session_timeout", "statement_timeout")
 LOCK_ALL = """
@@ -62,13 +66,20 @@ def take(connection: Connection, words: str) -> None:
         return
     connection.execution_options(bioql_write=True, bioql_written=set())
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": migrate.MIGRATION_LOCK})
-    others = connection.execute(text(OTHERS)).scalar_one()
-    if others:
-        raise in_use(f"the database ({others} connections)")
+    if others := _others(connection):
+        raise in_use(f"the database ({others} connection{'' if others == 1 else 's'})")
     for limit in UNLIMITED:
         connection.execute(text(f"SET LOCAL {limit} = 0"))
     roles.become_admin(connection)
     connection.execute(text(LOCK_ALL))
+
+
+def _others(connection: Connection) -> int:
+    """How many connections beside ours the server counts, once who is leaving has left."""
+    ends_s = time.monotonic() + LEAVE_WITHIN_S
+    while (others := int(connection.execute(text(OTHERS)).scalar_one())) and time.monotonic() < ends_s:
+        connection.execute(text(LOOK_AGAIN))
+    return others
 
 
 def in_use(what: str) -> OperatorError:

@@ -1,6 +1,7 @@
 """A ledger moves into another database: every row, compared, and written in one place only."""
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from bioql_console.domain.ledger import payment_fact
 from bioql_console.domain.stripe_account import LedgerAccount
 from bioql_console.moving import answer, run_move
 from bioql_console.services.instance_lock import InstanceLock
+from bioql_console.storage import alone
 from bioql_console.storage.comparing import same_tables, sums
 from bioql_console.storage.database import Database, sqlite_url
 from tests.databases import a_user_of
@@ -96,6 +98,18 @@ def test_a_ledger_moves_back(sqlite_database: Database, postgresql_url: str, dat
     with pytest.raises(OperatorError) as elsewhere:
         team.open(None)
     assert elsewhere.value.code == "db.moved_away"
+
+
+def test_who_is_just_leaving_a_server_is_waited_for(postgresql_url: str) -> None:
+    team = opened(postgresql_url)
+    leaving = team._engine.raw_connection()
+    leaving.detach()
+    goes = threading.Timer(0.2, leaving.close)
+    with team._engine.begin() as connection:
+        goes.start()
+        alone.take(connection, team.words)
+    goes.join()
+    team.close()
 
 
 @pytest.mark.fault(
