@@ -27,8 +27,8 @@ MORE_SEEDS = 40
     "late, twice, in any order or never",
     "Books balance after every commit, what was acknowledged is stored, and once everything has arrived a dollar is "
     "collected once and the meter has counted what was used, to the cent.",
-    figure="1,000,000 events in 10,000 lives, 272,000 simulated days: no promise broken; five of 7,000 lives before them "
-    "showed two mistakes, which are mended",
+    figure="1,000,000 events in 10,000 lives, 272,000 simulated days: no promise broken; five of 7,000 lives before "
+    "them showed two mistakes, which are mended",
 )
 @pytest.mark.parametrize("seed", range(1, 6))
 def test_every_promise_holds(seed: int) -> None:
