@@ -33,7 +33,7 @@ COME_AND_GO = {"fds": 36, "threads": 4, "widgets": 40, "qt_wrappers": 400}
 # An hour, of the lowest figures: what is not given back, one by one.
 MOST_PER_HOUR = {"fds": 6.0, "threads": 3.0, "widgets": 20.0, "qt_wrappers": 100.0, "none_references": 20_000.0}
 CANARY = "none_references"
-# They go up and down by some hundreds with what is in hand; a binding that loses them loses thousands a minute.
+# Garbage holds some until the next minute's collection; a binding that loses them loses thousands a minute.
 FEWER_NONES = 5_000
 # A few write, with 2 MiB of pages, most read, with an eighth of that; each has as much again of statements.
 MOST_SQLITE_MIB_EACH = 2.0
@@ -122,7 +122,7 @@ class Record:
             self._promise(
                 f"{name} do not grow", after <= before + allowed, f"{name} grew from {before:.0f} to {after:.0f}."
             )
-        nones = [each["none_references"] for each in last]
+        nones = [lowest for _, lowest in floors([(each["at_s"], each[CANARY]) for each in last], FLOOR_OF_S)]
         fell = f"References to None fell from {nones[0]:.0f} to {min(nones):.0f}."
         self._promise("references to None do not fall", nones[0] - min(nones) <= FEWER_NONES, fell)
         now = self.samples[-1]
