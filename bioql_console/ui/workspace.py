@@ -16,6 +16,8 @@ GATHER_MS = 1
 # What follows a change comes after a pause; under a flood of webhooks each pause is twice as long as the one before,
 # until the pages read and repaint about once a second, not a thousand times.
 PAUSE_MS, LONGEST_PAUSE_MS = 60, 800
+# Several people at work change less: half a dozen things a second, of up to four topics each.
+FLOOD_PER_S = 40
 
 
 class Workspace(QObject):
@@ -45,6 +47,7 @@ class Workspace(QObject):
         self.memory = memory
         self._lock = threading.Lock()
         self._topics: set[str] = set()
+        self._heard = 0
         self._gathering = QTimer(self)
         self._gathering.setSingleShot(True)
         self._gathering.setTimerType(Qt.TimerType.PreciseTimer)
@@ -76,6 +79,7 @@ class Workspace(QObject):
         with self._lock:
             first = not self._topics
             self._topics.add(change.topic)
+            self._heard += 1
         if first:
             self._arrived.emit()
 
@@ -86,13 +90,16 @@ class Workspace(QObject):
 
     @Slot()
     def _go_on(self) -> None:
-        """What came while pausing is more of the same flood; a pause without anything ends it."""
-        self._tell(min(self._pause.interval() * 2, LONGEST_PAUSE_MS))
+        """Much that came while pausing is more of the same flood; little, or nothing, ends it."""
+        pause_ms = self._pause.interval()
+        with self._lock:
+            flood = self._heard * 1000 > FLOOD_PER_S * pause_ms
+        self._tell(min(pause_ms * 2, LONGEST_PAUSE_MS) if flood else PAUSE_MS)
 
     @Slot()
     def _tell(self, pause_ms: int = PAUSE_MS) -> None:
         with self._lock:
-            topics, self._topics = frozenset(self._topics), set()
+            topics, self._topics, self._heard = frozenset(self._topics), set(), 0
         if topics:
             self._pause.start(pause_ms)
             self.changed.emit(topics)

@@ -24,6 +24,10 @@ from tests.bench.figures import Figure, interleaved
 
 EVENTS, ROUNDS = 400, 5
 CUSTOMER = "cus_1"
+FLOOR = (
+    "the outbox sends 500 a second at most, by decision: Stripe takes 1,000 from all programs on an account. Where the "
+    "loop manages less than 600 it is met."
+)
 # In a process of its own, so that neither side shares its time with what it asks.
 SANDBOX = """
 import sys
@@ -92,7 +96,8 @@ def run() -> list[Figure]:
             sender.close()
             client.close()
             database.close()
-    return [Figure("against a raw httpx loop", sent, raw, goal=0.8, unit="/s", more_is_better=True)]
+    figure = Figure("against a raw httpx loop", sent, raw, goal=0.8, unit="/s", more_is_better=True, floor=FLOOR)
+    return [figure]
 
 
 def _now_ms() -> int:
