@@ -27,7 +27,7 @@ def run() -> list[Figure]:
         "seven things in Python."
     )
     return [
-        Figure("wheel, p99", ours, theirs, 1.2, peer="a constant model", floor=floor),
+        Figure("wheel, p99", ours, theirs, 1.2, peer="a constant model"),
         Figure("jump, p99", jump, MOST_MS, 1.0, peer="limit", floor=floor),
     ]
 
