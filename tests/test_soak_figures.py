@@ -73,8 +73,8 @@ def test_references_that_are_lost_are_a_promise_missed_soon_and_late() -> None:
 
 
 def test_sqlite_may_fill_its_caches_and_no_more() -> None:
-    assert judged(60, window_own_mib=10, sqlite_mib=10).wrongs == []
-    assert judged(60, window_own_mib=60, sqlite_mib=60).wrongs == ["SQLite holds 68.0 MiB for 8 connections."]
+    assert judged(60, window_own_mib=7, sqlite_mib=7).wrongs == []
+    assert judged(60, window_own_mib=9, sqlite_mib=9).wrongs == ["SQLite holds 17.0 MiB for 8 connections."]
 
 
 def test_a_short_run_says_that_growth_was_not_judged_and_cents_always_are() -> None:
