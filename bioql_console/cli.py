@@ -58,7 +58,9 @@ def _tell_version(asked: bool) -> None:
 @app.callback(invoke_without_command=True)
 def root(
     context: typer.Context,
-    _version: Annotated[bool, typer.Option("--version", callback=_tell_version, is_eager=True)] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Say which version this is.")
+    ] = False,
 ) -> None:
     """The window, unless a command says otherwise."""
     if context.invoked_subcommand is None:

@@ -9,8 +9,8 @@ import sys
 from contextlib import suppress
 
 VARIABLE, NONE_KEPT = "GLIBC_TUNABLES", "glibc.malloc.tcache_count=0"
-# Holds the process that has begun anew, and what the variable was before. The kernel takes the other one away from a
-# Python with rights of its own, which would begin anew for ever.
+# Holds the process that has begun anew, and what the variable was before. From a Python with rights of its own the
+# loader takes the other one away, and it would begin anew for ever.
 BEGUN = "BIOQL_CONSOLE_BEGUN"
 
 

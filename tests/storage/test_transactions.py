@@ -229,3 +229,11 @@ def test_a_mistake_of_ours_is_no_fault_of_the_disk(database: Database) -> None:
     add_people(database, shared)
     with pytest.raises(IntegrityError), database.write() as work:
         work.users.add(person("Bob", stripe_customer_id="cus_full_locked_connect"))
+
+
+def test_readers_of_a_file_keep_little_of_it_and_writers_as_much_as_sqlite_says(sqlite_database: Database) -> None:
+    kept = []
+    for engine in (sqlite_database._readers, sqlite_database._engine):
+        with engine.connect() as connection:
+            kept.append(connection.exec_driver_sql("PRAGMA cache_size").scalar_one())
+    assert kept == [-READERS_CACHE_KIB, -2_000]

@@ -178,6 +178,28 @@ def test_garbage_is_collected_on_the_windows_thread_only(qapp: Any) -> None:
     assert set(where) == {threading.main_thread()}
 
 
+def test_what_was_in_use_while_it_was_young_is_collected_too(
+    qapp: QApplication, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Knot:
+        def __init__(self) -> None:
+            self.own = self
+
+    collector = Collector(qapp)
+    old = Knot()
+    gc.collect()  # now it is old
+    gone = weakref.ref(old)
+    del old
+    made = [[] for _ in range(1_000)]  # type: ignore[var-annotated]
+    collector.look()
+    assert gone() is not None, "what is old is not looked through twice a second"
+    monkeypatch.setattr("bioql_console.ui.collector.ALL_EVERY_MS", 0)
+    made += [[] for _ in range(1_000)]
+    collector.look()
+    collector.deleteLater()
+    assert gone() is None
+
+
 async def test_the_looks_that_go_on_by_themselves_take_turns(data_dir: Path) -> None:
     async with open_window(data_dir, users=2) as desk:
         vitals = desk.window.vitals
