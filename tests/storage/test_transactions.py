@@ -236,4 +236,4 @@ def test_readers_of_a_file_keep_little_of_it_and_writers_as_much_as_sqlite_says(
     for engine in (sqlite_database._readers, sqlite_database._engine):
         with engine.connect() as connection:
             kept.append(connection.exec_driver_sql("PRAGMA cache_size").scalar_one())
-    assert kept == [-READERS_CACHE_KIB, -2_000]
+    assert kept == [-sqlite_engine.READERS_CACHE_KIB, -2_000]
